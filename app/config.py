@@ -1,0 +1,128 @@
+"""All settings, read from the environment (prefix `DOCENT_`, sections parted by `__`) and from `.env`."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.errors import ConfigurationError
+
+
+class _SettingsSection(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ServerSettings(_SettingsSection):
+    host: str = Field("127.0.0.1", description="Address the service listens on. Only loopback addresses are taken.")
+    port: int = Field(8000, ge=0, le=65535, description="Port the service listens on; 0 takes a free one.")
+    max_body_bytes: int = Field(64_000, gt=0, description="Larger request bodies are refused with 413.")
+    max_concurrent_answers: int = Field(
+        4, gt=0, description="Answers worked on at the same time. Further questions wait."
+    )
+    max_waiting_answers: int = Field(
+        32, ge=0, description="Questions that may wait. One more is refused with 429 and Retry-After."
+    )
+    shutdown_seconds: int = Field(30, ge=0, description="How long a stopping service lets running streams finish.")
+
+
+class DatabaseSettings(_SettingsSection):
+    url: str = Field("", description="SQLAlchemy URL with an async driver. Empty: SQLite in the data folder.")
+
+
+class IndexSettings(_SettingsSection):
+    chunk_tokens: int = Field(300, ge=50, le=2000, description="Tokens of a chunk, at most.")
+    chunk_overlap: int = Field(30, ge=0, le=500, description="Tokens that two parts of a split section share.")
+    max_file_bytes: int = Field(5_000_000, gt=0, description="Larger files are skipped and reported.")
+    base_url: str = Field("", description="URL of the docs' root, for links in citations. Empty: relative links.")
+    qdrant_url: str = Field("", description="URL of a Qdrant server. Empty: Qdrant Edge in process.")
+    qdrant_api_key: SecretStr = Field(SecretStr(""), description="API key of the Qdrant server.")
+    keep_revisions: int = Field(3, ge=1, description="Revisions kept on disk, the serving one included.")
+
+
+class EmbeddingSettings(_SettingsSection):
+    model: str = Field(
+        "sentence-transformers/all-MiniLM-L6-v2",
+        description="Embedding model by its fastembed name. The default comes as a package and needs no hub.",
+    )
+    path: Path | None = Field(None, description="Folder with the model's files, for machines without a hub.")
+    threads: int = Field(2, gt=0, description="Threads of the embedding model.")
+
+
+class RetrievalSettings(_SettingsSection):
+    candidates: int = Field(20, gt=0, le=200, description="Chunks kept after fusion, for the reranker and the prompt.")
+    rrf_k: int = Field(10, gt=0, description="Constant k of reciprocal rank fusion: score = sum of 1/(k + rank).")
+    dense_weight: float = Field(1.0, ge=0, description="Weight of the dense ranking in the fusion.")
+    sparse_weight: float = Field(1.0, ge=0, description="Weight of the BM25 ranking in the fusion.")
+    reranker_model: str = Field("", description="Cross-encoder by its fastembed name. Empty: no reranking.")
+    reranker_path: Path | None = Field(None, description="Folder with the reranker's files.")
+
+
+class AnsweringSettings(_SettingsSection):
+    temperature: float = Field(0.0, ge=0, le=2, description="Sampling temperature of an answer.")
+    max_tokens: int = Field(256, gt=0, description="Tokens of a generated answer, at most.")
+    context_tokens: int = Field(900, gt=0, description="Tokens of passages in the prompt, at most.")
+    max_passages: int = Field(4, gt=0, le=20, description="Passages in the prompt, at most.")
+    history_messages: int = Field(6, ge=0, description="Earlier messages used to understand a follow-up.")
+    question_chars: int = Field(4000, gt=0, description="Longer questions are refused with 422.")
+    answerable_threshold: float = Field(
+        0.35, ge=0, le=1, description="Below this retrieval evidence a question is not answered."
+    )
+    off_topic_threshold: float = Field(
+        0.10, ge=0, le=1, description="Below this retrieval evidence a question counts as off topic."
+    )
+    support_threshold: float = Field(
+        0.6, ge=0, le=1, description="Support a sentence needs from its quote, or it is dropped."
+    )
+    reply_threshold: float = Field(0.5, ge=0, le=1, description="Confidence an answer needs to be sent as a reply.")
+
+
+class LLMSettings(_SettingsSection):
+    base_url: str = Field("", description="OpenAI-compatible endpoint with /v1. Empty: the embedded engine.")
+    api_key: SecretStr = Field(SecretStr(""), description="API key of that endpoint.")
+    model: str = Field("", description="Model name sent to the endpoint. Empty: the first that /v1/models lists.")
+    timeout_seconds: float = Field(120.0, gt=0, description="Longest wait for the next piece of an answer.")
+
+
+class EngineSettings(_SettingsSection):
+    model: Path | None = Field(None, description="GGUF file of the embedded engine. Empty: the packaged SmolLM2-135M.")
+    threads: int = Field(2, gt=0, description="Threads of the embedded engine.")
+    context_tokens: int = Field(4096, ge=256, description="Prompt and answer together, in tokens, at most.")
+    max_running: int = Field(8, gt=0, description="Requests the engine works on at the same time.")
+    max_queue: int = Field(64, ge=0, description="Requests that may wait. One more gets 429 and Retry-After.")
+    start_seconds: float = Field(60.0, gt=0, description="Longest wait for the engine's start.")
+
+
+class LogSettings(_SettingsSection):
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe level logged.")
+    format: Literal["json", "text"] = Field("text", description="`json` for machines, `text` for people.")
+
+
+class Settings(BaseSettings):
+    """Every setting of the service. `docs/reference/settings.md` lists them, and a test holds the two together."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="DOCENT_",
+        env_nested_delimiter="__",
+        env_file=".env",
+        extra="ignore",  # .env may hold other programs' names; unknown DOCENT_ names are refused below
+        frozen=True,
+    )
+
+    data_dir: Path = Field(Path(".docent"), description="Folder of all state: database, index, models, locks.")
+    server: ServerSettings = ServerSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    index: IndexSettings = IndexSettings()
+    embedding: EmbeddingSettings = EmbeddingSettings()
+    retrieval: RetrievalSettings = RetrievalSettings()
+    answering: AnsweringSettings = AnsweringSettings()
+    llm: LLMSettings = LLMSettings()
+    engine: EngineSettings = EngineSettings()
+    log: LogSettings = LogSettings()
+
+    @cached_property
+    def database_url(self) -> str:
+        return self.database.url or f"sqlite+aiosqlite:///{self.data_dir.resolve() / 'docent.db'}"
