@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from app.errors import ConfigurationError
 
@@ -108,7 +110,7 @@ class Settings(BaseSettings):
         env_prefix="DOCENT_",
         env_nested_delimiter="__",
         env_file=".env",
-        extra="ignore",  # .env may hold other programs' names; unknown DOCENT_ names are refused below
+        extra="ignore",  # .env may hold other programs' names; unknown DOCENT_ names are refused by load_settings
         frozen=True,
     )
 
@@ -126,3 +128,33 @@ class Settings(BaseSettings):
     @cached_property
     def database_url(self) -> str:
         return self.database.url or f"sqlite+aiosqlite:///{self.data_dir.resolve() / 'docent.db'}"
+
+
+def load_settings() -> Settings:
+    """Read the settings; a wrong or unknown one is a ConfigurationError that names it."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "DOCENT_" + "__".join(str(part) for part in first["loc"]).upper()
+        raise ConfigurationError(f"{name}: {first['msg']} (docs/reference/settings.md lists every setting)") from error
+    except SettingsError as error:
+        raise ConfigurationError(f"{error} (docs/reference/settings.md lists every setting)") from error
+    known = set(setting_names())
+    for name in sorted(os.environ):
+        if name.upper().startswith("DOCENT_") and name.upper() not in known:
+            raise ConfigurationError(f"{name} is not a setting (docs/reference/settings.md lists every setting)")
+    return settings
+
+
+def setting_names() -> dict[str, FieldInfo]:
+    """Every environment variable by name, with its pydantic field."""
+    names: dict[str, FieldInfo] = {}
+    for name, field in Settings.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            for inner_name, inner in section.model_fields.items():
+                names[f"DOCENT_{name}__{inner_name}".upper()] = inner
+        else:
+            names[f"DOCENT_{name}".upper()] = field
+    return names

@@ -44,6 +44,7 @@ class Timings(BaseModel):
 
 class Answer(BaseModel):
     id: str
+    conversation_id: str
     question: str
     decision: Decision
     confidence: float = Field(ge=0, le=1)

@@ -1,0 +1,37 @@
+"""`docent`: the command line. `main` turns every known error into one line and an exit code."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from app.cli import ask, database, index, search, serve
+from app.errors import DocentError
+
+app = typer.Typer(
+    name="docent",
+    help="Answers from your documentation, with the sentence each answer stands on.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("serve")(serve.serve)
+app.command("index")(index.index)
+app.command("search")(search.search)
+app.command("ask")(ask.ask)
+app.command("trace")(database.trace)
+app.command("migrate")(database.migrate)
+app.add_typer(index.source_app, name="source")
+
+
+def main() -> None:
+    """Entry point. Exit codes: 0 done, 1 an error that says what to do, 2 wrong usage, 130 interrupted."""
+    try:
+        app()
+    except DocentError as error:
+        typer.echo(f"docent: {error.detail}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.echo("docent: interrupted", err=True)
+        sys.exit(130)

@@ -1,0 +1,7 @@
+"""Reads documentation files into sections, one format a file."""
+
+from app.index.readers.folder import scan
+from app.index.readers.page import SourceFile, UnreadableFile
+from app.index.readers.reading import read_sections
+
+__all__ = ["SourceFile", "UnreadableFile", "read_sections", "scan"]

@@ -1,0 +1,294 @@
+"""Question in, checked answer out, as a stream: plan, retrieve, weigh, generate, ground, decide."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from app.answering.answer import (
+    Answer,
+    AnswerCitation,
+    AnswerCompleted,
+    AnswerDelta,
+    Kind,
+    Reason,
+    Timings,
+    Usage,
+)
+from app.answering.composition import Composition
+from app.answering.decision import ABSTENTION_TEXTS, Verdict, abstention, judge
+from app.answering.evidence import weigh
+from app.answering.extract import Extractor
+from app.answering.grounding import GroundingCheck, Support, mean
+from app.answering.plan import Plan, plan
+from app.answering.prompt import NOT_IN_DOCS, PROMPT_VERSION, Passage, Turn, render_answer_prompt
+from app.answering.quotes import Quote, quotes_of
+from app.answering.segments import Segment, Segmenter
+from app.answering.trace import AnswerTrace
+from app.config import AnsweringSettings
+from app.errors import EngineUnavailable, Overloaded, PromptTooLong
+from app.index.library import Library
+from app.index.search import Candidate, SearchResult
+from app.index.terms import terms
+from app.llm.client import ChatClient, Message
+
+_DROPS_IN_A_ROW = 4  # generation is cut short when this many sentences in a row did not stand
+_REPEATS = 2  # and when the model says for the second time what it has said
+
+AnswerEvent = AnswerDelta | AnswerCitation | AnswerCompleted
+
+
+def new_answer_id() -> str:
+    return f"ans_{secrets.token_hex(12)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question with the ids that its answer will bear."""
+
+    answer_id: str
+    conversation_id: str
+    question: str
+
+
+@dataclass(slots=True)
+class _Run:
+    """The state of one answer while it is made."""
+
+    id: str
+    conversation_id: str
+    question: str
+    trace: AnswerTrace
+    started: float = field(default_factory=time.perf_counter)
+    composition: Composition = field(default_factory=Composition)
+    timings: Timings = field(default_factory=Timings)
+    usage: Usage = field(default_factory=Usage)
+    trouble: list[Reason] = field(default_factory=list)
+    raw: list[str] = field(default_factory=list)
+    said: set[frozenset[str]] = field(default_factory=set)
+    drops: int = 0
+    repeats: int = 0
+    refused: bool = False
+
+    def elapsed(self) -> float:
+        return round((time.perf_counter() - self.started) * 1000, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Material:
+    """What an answer may stand on. candidates: the passages in the prompt's order; numbers start at 1."""
+
+    result: SearchResult
+    candidates: tuple[Candidate, ...]
+    quotes: tuple[Quote, ...]
+    check: GroundingCheck
+    extractor: Extractor
+
+
+class Answerer:
+    """Makes answers. Holds no state of any one of them, no HTTP and no SQL."""
+
+    def __init__(self, settings: AnsweringSettings, library: Library, chat: ChatClient) -> None:
+        self._settings = settings
+        self._library = library
+        self._chat = chat
+
+    async def answer(
+        self, asked: Asked, history: Sequence[Turn], trace: AnswerTrace
+    ) -> AsyncIterator[AnswerEvent]:
+        """Deltas that have passed the grounding check, each with its citation behind it, then the whole answer.
+
+        trace: filled while the answer is made. Raises IndexMissing and IndexMismatch before the first event; a model
+        that fails is no error: what can be said without it is said, as a draft.
+        """
+        question = asked.question
+        run = _Run(asked.answer_id, asked.conversation_id, question, trace)
+        planned = await plan(question, history[-self._settings.history_messages :], self._chat)
+        trace.stages["plan"] = {
+            "question": question,
+            "query": planned.query,
+            "condensed_by": planned.condensed_by,
+            "rewrite": planned.raw_rewrite,
+        }
+        result = await self._library.search(planned.query)
+        run.timings.retrieve = round(sum(result.timings_ms.values()), 1)
+        trace.retrieval(result)
+        evidence = weigh(result, self._library.searcher.embedder.name)
+        trace.stages["evidence"] = evidence.as_dict()
+        refusal: Reason | None = "human_requested" if planned.wants_person else None
+        refusal = refusal or abstention(evidence.probability, self._settings)
+        if refusal is not None:
+            async for event in self._refuse(run, result, refusal, evidence.probability):
+                yield event
+            return
+        material = self._material(planned, result)
+        async with aclosing(self._generate(run, planned, material)) as events:
+            async for event in events:
+                yield event
+        async for event in self._conclude(run, material, evidence.probability):
+            yield event
+
+    def _material(self, planned: Plan, result: SearchResult) -> _Material:
+        """The best passages that fit the token budget, in the order of the documents: the same set of passages is the
+        same prompt, whatever the ranks, so that prefix caches hold it."""
+        chosen: list[Candidate] = []
+        room = self._settings.context_tokens
+        for candidate in result.candidates[: self._settings.max_passages]:
+            if candidate.chunk.tokens <= room:
+                chosen.append(candidate)
+                room -= candidate.chunk.tokens
+        chosen = chosen or list(result.candidates[:1])
+        ordered = sorted(chosen, key=lambda one: (one.chunk.source, one.chunk.path, one.chunk.id))
+        ranks = {number: chosen.index(one) for number, one in enumerate(ordered, start=1)}
+        quotes = tuple(quote for number, one in enumerate(ordered, 1) for quote in quotes_of(one.chunk, number))
+        vocabulary, embed = result.revision.vocabulary, self._library.searcher.embedder.embed_query
+        return _Material(
+            result,
+            tuple(ordered),
+            quotes,
+            GroundingCheck(quotes, vocabulary, embed, self._settings.support_threshold),
+            Extractor(planned.query, result.question_vector, quotes, ranks, vocabulary, embed),
+        )
+
+    async def _generate(self, run: _Run, planned: Plan, material: _Material) -> AsyncIterator[AnswerEvent]:
+        candidates = list(material.candidates)
+        while True:
+            try:
+                async with aclosing(self._stream(run, planned.query, candidates, material)) as events:
+                    async for event in events:
+                        yield event
+            except PromptTooLong:
+                if len(candidates) == 1:
+                    run.trouble.append("engine_unavailable")
+                    return
+                candidates.remove(min(candidates, key=lambda one: one.score))
+            except (EngineUnavailable, Overloaded) as error:
+                run.trace.stages["engine_error"] = error.detail
+                run.trouble.append("engine_unavailable")
+                return
+            else:
+                return
+
+    async def _stream(
+        self, run: _Run, query: str, candidates: Sequence[Candidate], material: _Material
+    ) -> AsyncIterator[AnswerEvent]:
+        turns = render_answer_prompt(query, [Passage(one.chunk.context, one.chunk.text) for one in candidates])
+        messages = [Message(turn.role, turn.content) for turn in turns]
+        run.trace.stages["prompt"] = {"version": PROMPT_VERSION, "messages": [[m.role, m.content] for m in messages]}
+        stream = self._chat.stream(
+            messages, temperature=self._settings.temperature, max_tokens=self._settings.max_tokens
+        )
+        segmenter = Segmenter()
+        async with aclosing(stream) as deltas:
+            async for delta in deltas:
+                if delta.text and not run.timings.first_token:
+                    run.timings.first_token = run.elapsed()
+                run.usage.prompt_tokens += delta.prompt_tokens
+                run.usage.completion_tokens += delta.completion_tokens
+                run.raw.append(delta.text)
+                for segment in segmenter.feed(delta.text):
+                    for event in await self._show(run, segment, material):
+                        yield event
+                    if self._hopeless(run):
+                        return
+        for segment in segmenter.finish():
+            for event in await self._show(run, segment, material):
+                yield event
+
+    @staticmethod
+    def _hopeless(run: _Run) -> bool:
+        return run.refused or run.drops >= _DROPS_IN_A_ROW or run.repeats >= _REPEATS
+
+    async def _show(self, run: _Run, segment: Segment, material: _Material) -> list[AnswerDelta | AnswerCitation]:
+        """The events of showing `segment`, none when it does not stand."""
+        if NOT_IN_DOCS in segment.text:
+            run.refused = True
+            return []
+        said = frozenset(terms(segment.text)) if segment.kind != "code" else frozenset({segment.text})
+        if said in run.said:
+            run.repeats += 1
+            return self._drop(run, segment, Support(None, 0.0, "it was said before"))
+        run.said.add(said)
+        support = await asyncio.to_thread(material.check.support, segment)
+        if support.problem or support.quote is None:
+            return self._drop(run, segment, support)
+        run.drops = 0
+        return self._accept(run, segment, support.quote, support.score)
+
+    @staticmethod
+    def _drop(run: _Run, segment: Segment, support: Support) -> list[AnswerDelta | AnswerCitation]:
+        run.drops += 1
+        run.composition.skip(segment)
+        quote = support.quote.text if support.quote else ""
+        run.trace.segment(segment, False, support.score, support.problem, quote)  # noqa: FBT003
+        return []
+
+    @staticmethod
+    def _accept(run: _Run, segment: Segment, quote: Quote, score: float) -> list[AnswerDelta | AnswerCitation]:
+        if not run.timings.first_sentence:
+            run.timings.first_sentence = run.elapsed()
+        run.trace.segment(segment, True, score, "", quote.text)  # noqa: FBT003
+        return run.composition.add(segment, quote, score)
+
+    async def _conclude(self, run: _Run, material: _Material, evidence: float) -> AsyncIterator[AnswerEvent]:
+        kind: Kind = "generated"
+        if run.refused and not run.composition.text:
+            async for event in self._refuse(run, material.result, "no_relevant_docs", evidence):
+                yield event
+            return
+        if not run.composition.text:
+            kind = "extractive"
+            for extract in await asyncio.to_thread(material.extractor.best):
+                for event in self._accept(run, _as_segment(extract.quote), extract.quote, extract.relevance):
+                    yield event
+        if not run.composition.text:
+            async for event in self._refuse(run, material.result, "not_grounded", evidence):
+                yield event
+            return
+        verdict = judge(kind, evidence, mean(run.composition.supports), run.trouble, self._settings)
+        yield self._completed(run, kind, verdict, material.result)
+
+    async def _refuse(
+        self, run: _Run, result: SearchResult, reason: Reason, evidence: float
+    ) -> AsyncIterator[AnswerEvent]:
+        text = ABSTENTION_TEXTS[reason]
+        run.composition.text = text
+        run.timings.first_sentence = run.elapsed()
+        yield AnswerDelta(text=text)
+        confidence = 0.0 if reason == "human_requested" else round(evidence, 4)
+        yield self._completed(run, "none", Verdict("escalate", confidence, [*run.trouble, reason]), result)
+
+    def _completed(self, run: _Run, kind: Kind, verdict: Verdict, result: SearchResult) -> AnswerCompleted:
+        run.timings.total = run.elapsed()
+        run.trace.stages["raw_output"] = "".join(run.raw)
+        answer = Answer(
+            id=run.id,
+            conversation_id=run.conversation_id,
+            question=run.question,
+            decision=verdict.decision,
+            confidence=verdict.confidence,
+            reasons=verdict.reasons,
+            kind=kind,
+            text=run.composition.text,
+            citations=run.composition.citations,
+            model=self._chat.model,
+            index_revision=result.revision.id,
+            usage=run.usage,
+            timings_ms=run.timings,
+        )
+        run.trace.stages["timings_ms"] = run.timings.model_dump()
+        return AnswerCompleted(answer=answer)
+
+
+def _as_segment(quote: Quote) -> Segment:
+    """A quote shown as a part of the answer; a table row is read as a list item."""
+    if quote.kind == "row":
+        cells = [cell.strip() for cell in quote.text.strip("|").split("|")]
+        return Segment("item", "- " + " — ".join(cell for cell in cells if cell), (), False)
+    if quote.kind == "item":
+        return Segment("item", "- " + quote.text.lstrip("-*+ ") if quote.text[0] in "-*+" else quote.text, (), False)
+    return Segment(quote.kind, quote.text, (), quote.kind == "code")

@@ -1,0 +1,191 @@
+"""The grounding check: does a quote of the docs say what a generated sentence says?
+
+It has to hold with a 135M model, which copies and garbles, and with a large one, which paraphrases. So a sentence is
+supported when its words stand in one quote and that quote's headings (weighted by IDF), or when most of them do and
+the embeddings of both are close; and never when it brings a number, an identifier or a negation that the quote has
+not. Code is supported only to the letter.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from app.answering.quotes import Quote
+from app.answering.segments import Segment
+from app.index.embedding import Vector
+from app.index.terms import Vocabulary, terms
+
+# A quote has to carry this share of the sentence itself: headings alone support nothing.
+_OWN_SHARE = 0.34
+# Cosines of MiniLM between a sentence and a faithful paraphrase lie at 0.6 and up, between two sentences of the same
+# page at 0.2 to 0.5.
+_COSINE_FLOOR, _COSINE_CEILING = 0.35, 0.85
+# Words alone decide above this; the embeddings of the three best quotes are asked below it (about 8 ms each).
+_WORDS_SUFFICE = 0.8
+_ASKED_QUOTES = 3
+
+_NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
+_CODE_SPAN = re.compile(r"`+([^`\n]+)`+")
+# What is code wherever it stands: paths, URLs, flags, snake_case, camelCase, file names.
+_IDENTIFIER = re.compile(
+    r"https?://\S+|(?<!\w)--?[a-z][\w-]+|(?<!\w)/[\w./-]+|\b\w+(?:_\w+)+\b|\b[a-z]+[A-Z]\w*\b|\b[\w-]+\.[a-z]{2,4}\b"
+)
+_NEGATION = re.compile(
+    r"\b(?:not|no|never|without|cannot|neither|nor|none|nothing|isn't|aren't|doesn't|don't|didn't|won't|can't|couldn't|"
+    r"shouldn't|wasn't|weren't|unable|unsupported|fails?|lacks?)\b",
+    re.IGNORECASE,
+)
+_OPPOSITES = [
+    ("enabl", "disabl"), ("increas", "decreas"), ("before", "after"), ("minimum", "maximum"), ("start", "stop"),
+    ("load", "unload"), ("instal", "uninstal"), ("allow", "forbid"), ("allow", "refus"), ("add", "remov"),
+    ("more", "less"), ("on", "off"), ("true", "fals"), ("requir", "option"), ("faster", "slower"), ("large", "small"),
+]  # fmt: skip
+_OPPOSITE = {one: other for pair in _OPPOSITES for one, other in (pair, pair[::-1])}
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """quote: the one that fits best, None when there is none. score: 0 to 1. problem: why it was refused, else ''."""
+
+    quote: Quote | None
+    score: float
+    problem: str = ""
+
+
+class GroundingCheck:
+    """Checks the segments of one answer against the quotes of its passages."""
+
+    def __init__(
+        self, quotes: Sequence[Quote], vocabulary: Vocabulary, embed: Callable[[str], Vector], threshold: float
+    ) -> None:
+        self._quotes = [quote for quote in quotes if quote.kind != "code"]
+        self._code = [quote for quote in quotes if quote.kind == "code"]
+        self._vocabulary = vocabulary
+        self._embed = embed
+        self._threshold = threshold
+        self._vectors: dict[str, Vector] = {}
+
+    def support(self, segment: Segment) -> Support:
+        """The best support for `segment`; `problem` is empty when it reaches the threshold."""
+        if segment.kind == "code":
+            return self._code_support(segment.text)
+        if segment.kind == "table":
+            return self._table_support(segment)
+        claim = frozenset(terms(segment.text))
+        if not claim:
+            return Support(None, 0.0, "it says nothing")
+        ranked = sorted(
+            ((self._words(claim, quote, segment), quote) for quote in self._quotes), key=lambda pair: -pair[0]
+        )
+        best = Support(None, 0.0, "no quote is near")
+        for words, quote in ranked[:_ASKED_QUOTES]:
+            found = self._judge(segment.text, words, quote)
+            if not found.problem and (best.problem or found.score > best.score):
+                best = found
+            elif best.quote is None and found.score >= best.score:
+                best = found
+            if not best.problem and words >= _WORDS_SUFFICE:
+                break
+        return best
+
+    def _words(self, claim: frozenset[str], quote: Quote, segment: Segment) -> float:
+        """IDF-weighted share of the sentence's terms in the quote and its headings; a cited passage breaks ties."""
+        own = self._vocabulary.coverage(claim, quote.terms)
+        if own < _OWN_SHARE:
+            return own
+        whole = self._vocabulary.coverage(claim, quote.terms | quote.context_terms)
+        return whole + (0.01 if quote.passage in segment.cited else 0.0)
+
+    def _judge(self, text: str, words: float, quote: Quote) -> Support:
+        problem = contradiction(text, quote)
+        if problem:
+            return Support(quote, min(words, 1.0), problem)
+        score = min(words, 1.0)
+        if words < _WORDS_SUFFICE:
+            score = self._blend(words, self._cosine(text, quote.text))
+        return Support(quote, score, "" if score >= self._threshold else "its quote does not say it")
+
+    @staticmethod
+    def _blend(words: float, cosine: float) -> float:
+        """Half words, half meaning; a sentence with next to no word in common is never lifted over the threshold."""
+        if words < _OWN_SHARE:
+            return words
+        meaning = (cosine - _COSINE_FLOOR) / (_COSINE_CEILING - _COSINE_FLOOR)
+        return 0.5 * words + 0.5 * min(max(meaning, 0.0), 1.0)
+
+    def _cosine(self, one: str, other: str) -> float:
+        return float(np.dot(self._vector(one), self._vector(other)))
+
+    def _vector(self, text: str) -> Vector:
+        if text not in self._vectors:
+            self._vectors[text] = self._embed(text)
+        return self._vectors[text]
+
+    def _table_support(self, segment: Segment) -> Support:
+        """Every row has to be supported; the weakest one speaks for the table."""
+        rows = [row for row in segment.text.splitlines() if re.search(r"\w", row)]
+        found = [self.support(replace(segment, kind="item", text=row.strip("| "))) for row in rows]
+        return min(found, key=lambda one: (not one.problem, one.score), default=Support(None, 0.0, "it says nothing"))
+
+    def _code_support(self, block: str) -> Support:
+        wanted = code_lines(block)
+        if not wanted:
+            return Support(None, 0.0, "it says nothing")
+        for quote in self._code:
+            if set(wanted) <= set(code_lines(quote.text)):
+                return Support(quote, 1.0)
+        return Support(None, 0.0, "this code does not stand in the docs")
+
+
+def code_lines(block: str) -> list[str]:
+    """The lines of a fenced block without fence, blank lines and runs of blanks."""
+    lines = block.strip().splitlines()
+    if lines and re.match(r"\s*(```|~~~)", lines[0]):
+        lines = lines[1:]
+    if lines and re.match(r"\s*(```+|~~~+)\s*$", lines[-1]):
+        lines = lines[:-1]
+    return [" ".join(line.split()) for line in lines if line.strip()]
+
+
+def contradiction(text: str, quote: Quote) -> str:
+    """What in `text` the quote forbids or does not know: a number, an identifier, a negation, an opposite; '' if none."""
+    given = f"{quote.context} {quote.text}"
+    missing = next((number for number in _NUMBER.findall(_bare(text)) if number not in given), None)
+    if missing is not None:
+        return f"the number {missing} is not in its quote"
+    folded = _fold(given)
+    missing = next((name for name in identifiers(text) if _fold(name) not in folded), None)
+    if missing is not None:
+        return f"{missing} is not in its quote"
+    if bool(_NEGATION.search(text)) != bool(_NEGATION.search(quote.text)):
+        return "one is negated, the other is not"
+    mine, theirs = set(terms(text)), quote.terms
+    for term in mine - theirs:
+        if _OPPOSITE.get(term) in theirs - mine:
+            return f"it says '{term}', its quote the opposite"
+    return ""
+
+
+def identifiers(text: str) -> list[str]:
+    """Code spans and what else looks like code: paths, URLs, flags, snake_case and camelCase names."""
+    spans = [span.strip() for span in _CODE_SPAN.findall(text)]
+    rest = _CODE_SPAN.sub(" ", text)
+    return [*spans, *(name.rstrip(".,;:)'\"") for name in _IDENTIFIER.findall(rest))]
+
+
+def _bare(text: str) -> str:
+    """Without the number of a list item."""
+    return re.sub(r"^\s*\d{1,3}[.)]\s+", "", text)
+
+
+def _fold(text: str) -> str:
+    return re.sub(r"[\s`*]+", "", text).lower()
+
+
+def mean(values: Iterable[float]) -> float:
+    given = list(values)
+    return sum(given) / len(given) if given else 0.0

@@ -1,0 +1,63 @@
+"""docent serve."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from app.config import Settings, load_settings
+from app.errors import ConfigurationError
+from app.local_service import ServiceFile
+from app.logs import configure_logs
+from app.main import create_app
+from app.middleware import is_loopback
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Loopback address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = None,
+) -> None:
+    """Serve the page and the API; starts the embedded engine where no DOCENT_LLM__BASE_URL is set."""
+    settings = load_settings()
+    configure_logs(settings.log)
+    asyncio.run(_serve(settings, host or settings.server.host, settings.server.port if port is None else port))
+
+
+async def _serve(settings: Settings, host: str, port: int) -> None:
+    if not is_loopback(host):
+        raise ConfigurationError(
+            f"the chat has no keys yet, so it listens on loopback addresses only: {host} is none (use 127.0.0.1)"
+        )
+    claimed = ServiceFile(settings.data_dir)
+    claimed.claim()
+    try:
+        with _listen(host, port) as listening:
+            bound = listening.getsockname()[1]
+            url = f"http://[{host}]:{bound}" if ":" in host else f"http://{host}:{bound}"
+            config = uvicorn.Config(
+                create_app(settings, claimed.publish(url)),
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=settings.server.shutdown_seconds,
+                server_header=False,
+            )
+            typer.echo(f"Docent listens at {url}")
+            await uvicorn.Server(config).serve(sockets=[listening])
+    finally:
+        claimed.release()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise ConfigurationError(f"port {port} of {host} cannot be used ({error.strerror}): try --port 0") from error
+    return listening

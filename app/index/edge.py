@@ -1,0 +1,100 @@
+"""Qdrant Edge: the engine in process, one folder a revision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from uuid import UUID
+
+import numpy as np
+from qdrant_edge import (
+    Distance,
+    EdgeConfig,
+    EdgeShard,
+    EdgeSparseVectorParams,
+    EdgeVectorParams,
+    Modifier,
+    Query,
+    QueryRequest,
+    UpdateOperation,
+)
+from qdrant_edge import Point as EdgePoint
+from qdrant_edge import SparseVector as EdgeSparseVector
+
+from app.index.embedding import Vector
+from app.index.sparse import SparseVector
+from app.index.store import DENSE, SPARSE, Hit, Point, chunk_from, payload_of
+
+
+class EdgeStore:
+    """A shard on disk.
+
+    It is made without a write-ahead log: a revision becomes visible only after `flush`, so a log would protect
+    nothing, and without its lock any number of processes may open a finished revision. Opening one changes no byte
+    of it.
+    """
+
+    def __init__(self, shard: EdgeShard) -> None:
+        self._shard = shard
+
+    @classmethod
+    def create(cls, folder: Path, dimension: int) -> EdgeStore:
+        folder.mkdir(parents=True)
+        config = EdgeConfig(
+            vectors={DENSE: EdgeVectorParams(size=dimension, distance=Distance.Cosine)},
+            sparse_vectors={SPARSE: EdgeSparseVectorParams(modifier=Modifier.Idf)},
+            wal_enabled=False,
+        )
+        return cls(EdgeShard.create(str(folder), config))
+
+    @classmethod
+    def open(cls, folder: Path) -> EdgeStore:
+        return cls(EdgeShard.load(str(folder)))
+
+    def write(self, points: Sequence[Point]) -> None:
+        self._shard.update(
+            UpdateOperation.upsert_points(
+                [
+                    EdgePoint(
+                        str(UUID(point.chunk.id)),
+                        {
+                            DENSE: point.dense.tolist(),
+                            SPARSE: EdgeSparseVector(point.sparse.indices, point.sparse.values),
+                        },
+                        payload_of(point.chunk),
+                    )
+                    for point in points
+                ]
+            )
+        )
+
+    def flush(self) -> None:
+        self._shard.flush()
+
+    def count(self) -> int:
+        return int(self._shard.info().points_count)
+
+    def points(self, chunk_ids: Sequence[str]) -> Iterator[Point]:
+        ids = [str(UUID(chunk_id)) for chunk_id in chunk_ids]
+        for record in self._shard.retrieve(ids, with_payload=True, with_vector=True):
+            dense, sparse = record.vector[DENSE], record.vector[SPARSE]
+            yield Point(
+                chunk_from(record.id, record.payload),
+                np.asarray(dense, dtype=np.float32),
+                SparseVector(list(sparse.indices), list(sparse.values)),
+            )
+
+    def search_dense(self, vector: Vector, limit: int) -> list[Hit]:
+        return self._search(Query.Nearest(vector.tolist(), using=DENSE), limit)
+
+    def search_sparse(self, vector: SparseVector, limit: int) -> list[Hit]:
+        if not vector.indices:
+            return []
+        return self._search(Query.Nearest(EdgeSparseVector(vector.indices, vector.values), using=SPARSE), limit)
+
+    def _search(self, query: object, limit: int) -> list[Hit]:
+        found = self._shard.query(QueryRequest(query=query, limit=limit, with_payload=True))
+        return [Hit(chunk_from(point.id, point.payload), float(point.score)) for point in found]
+
+    def close(self) -> None:
+        self._shard.close()

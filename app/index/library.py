@@ -1,0 +1,44 @@
+"""The serving index: follows the pointer, opens its revision once, and searches it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from app.config import Settings
+from app.errors import IndexMissing
+from app.index.catalog import Catalog
+from app.index.indexer import check_compatible
+from app.index.revisions import OpenRevision, Revisions
+from app.index.search import Searcher, SearchResult
+
+
+class Library:
+    def __init__(self, settings: Settings, catalog: Catalog, revisions: Revisions, searcher: Searcher) -> None:
+        self._settings = settings
+        self._catalog = catalog
+        self._revisions = revisions
+        self.searcher = searcher
+        self._open: OpenRevision | None = None
+        self._opening = asyncio.Lock()
+
+    async def current(self) -> OpenRevision:
+        """The revision the pointer names now; a search keeps the one it began with.
+
+        Raises IndexMissing before the first index, IndexMismatch when it does not fit the settings.
+        """
+        row = await self._catalog.serving_revision()
+        if row is None:
+            raise IndexMissing("nothing is indexed yet: run `docent index PATH` with the folder of your docs")
+        held = self._open
+        if held is not None and held.id == row.id:
+            return held
+        async with self._opening:
+            if self._open is None or self._open.id != row.id:
+                check_compatible(row, self._settings)
+                self._open = await asyncio.to_thread(self._revisions.open, row.id)
+            return self._open
+
+    async def search(self, question: str, limit: int | None = None) -> SearchResult:
+        """Search the serving revision in a worker thread, so that running streams are not held up."""
+        revision = await self.current()
+        return await asyncio.to_thread(self.searcher.search, revision, question, limit)

@@ -1,0 +1,32 @@
+"""A cross-encoder that reads question and chunk together, where one is configured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fastembed.rerank.cross_encoder import TextCrossEncoder
+
+from app.config import RetrievalSettings
+from app.errors import ConfigurationError
+
+
+class Reranker:
+    def __init__(self, settings: RetrievalSettings, data_dir: Path, threads: int) -> None:
+        """Load the model from `reranker_path` or the hub. Raises ConfigurationError when it is not to be had."""
+        self.name = settings.reranker_model
+        folder = settings.reranker_path
+        if folder is not None and not folder.is_dir():
+            raise ConfigurationError(f"DOCENT_RETRIEVAL__RERANKER_PATH: there is no folder {folder}")
+        place = {"specific_model_path": str(folder)} if folder else {"cache_dir": str(data_dir / "models")}
+        try:
+            self._model = TextCrossEncoder(self.name, threads=threads, cuda=False, **place)
+        except (ValueError, OSError, RuntimeError) as error:
+            raise ConfigurationError(
+                f"reranker {self.name} could not be loaded: {str(error).splitlines()[0]} "
+                "(set DOCENT_RETRIEVAL__RERANKER_PATH to a folder with its files, or unset DOCENT_RETRIEVAL__RERANKER_MODEL)"
+            ) from error
+
+    def score(self, question: str, texts: Sequence[str]) -> list[float]:
+        """One relevance logit a text; higher is better, and only the order within one question means anything."""
+        return [float(score) for score in self._model.rerank(question, texts, batch_size=1)]

@@ -1,0 +1,100 @@
+"""What every request passes: a request id, an access line, the host check, and headers for browsers."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from ipaddress import ip_address
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import DocentError
+from app.problems import problem_response
+
+log = structlog.get_logger("docent.access")
+
+_REQUEST_ID = re.compile(r"[\w.-]{1,64}")
+_SECURITY_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+class ForeignHost(DocentError):
+    status = 421
+    kind = "foreign-host"
+    title = "Not a host of this service"
+
+
+class RequestContext:
+    """Gives each request an id (its own `X-Request-ID` where it is sane), and logs a line when it is done."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        started, status = time.perf_counter(), 0
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = request_id
+                for name, value in _SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_headers)
+        finally:
+            log.info(
+                "request",
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                ms=round((time.perf_counter() - started) * 1000, 1),
+            )
+
+
+class LoopbackHosts:
+    """Refuses requests whose Host is not this machine: a page of a foreign site that had its name resolved to
+    127.0.0.1 (DNS rebinding) sends its own."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or is_loopback(_host_name(Headers(scope=scope).get("host", ""))):
+            await self._app(scope, receive, send)
+            return
+        refusal = ForeignHost("this service answers to localhost and loopback addresses only: open it by one of these")
+        await problem_response(refusal)(scope, receive, send)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` (a name or an address, without port) is this machine's loopback."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _host_name(header: str) -> str:
+    if header.startswith("["):
+        return header[1:].partition("]")[0]
+    return header.partition(":")[0]

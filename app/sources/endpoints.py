@@ -1,0 +1,84 @@
+"""Index and search over HTTP, for the command line on this machine. All of it needs the data folder's token."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi.responses import Response
+from fastapi.sse import EventSourceResponse, format_sse_event
+from pydantic import BaseModel
+
+from app.errors import DocentError, Forbidden
+from app.index.indexer import IndexReport, Progress
+from app.problems import problem
+from app.sources.schemas import IndexBody, SearchResponse, SourceInfo
+from app.sources.service import QUESTION_CHARS, SourcesService
+
+
+def require_token(request: Request, authorization: Annotated[str, Header()] = "") -> None:
+    """The token of `service.json` as Bearer: who can read the data folder may give orders."""
+    expected = f"Bearer {request.app.state.token}"
+    if not secrets.compare_digest(authorization.encode(), expected.encode()):
+        raise Forbidden("this needs the token from service.json in the data folder, as `Authorization: Bearer TOKEN`")
+
+
+def sources_service(request: Request) -> SourcesService:
+    service: SourcesService = request.app.state.sources
+    return service
+
+
+Sources = Annotated[SourcesService, Depends(sources_service)]
+router = APIRouter(prefix="/api/v1/admin", tags=["admin"], dependencies=[Depends(require_token)])
+
+
+@router.post("/index")
+async def index(body: IndexBody, sources: Sources) -> Response:
+    """Index folders of this machine; events `index.progress`, then `index.completed` or `index.failed`."""
+    return EventSourceResponse(_events(sources.index(body)))
+
+
+@router.get("/search")
+async def search(
+    sources: Sources,
+    q: Annotated[str, Query(max_length=QUESTION_CHARS)],
+    k: Annotated[int, Query(ge=1, le=100)] = 5,
+    explain: bool = False,  # noqa: FBT001, FBT002  (a query parameter)
+) -> SearchResponse:
+    return await sources.search(q, k, explain)
+
+
+@router.get("/sources")
+async def list_sources(sources: Sources) -> list[SourceInfo]:
+    return await sources.sources()
+
+
+@router.delete("/sources/{name}")
+async def delete_source(name: str, sources: Sources) -> Response:
+    """Take a source out of the index; events as of `/index`."""
+    return EventSourceResponse(_events(sources.remove(name)))
+
+
+async def _events(progress: AsyncIterator[Progress | IndexReport]) -> AsyncIterator[bytes]:
+    try:
+        async for item in progress:
+            if isinstance(item, BaseModel):
+                yield format_sse_event(event="index.completed", data_str=item.model_dump_json())
+            else:
+                yield format_sse_event(event="index.progress", data_str=_Progress(**asdict(item)).model_dump_json())
+    except DocentError as error:
+        yield format_sse_event(event="index.failed", data_str=_Failure(problem=problem(error)).model_dump_json())
+
+
+class _Progress(BaseModel):
+    phase: str
+    done: int
+    total: int
+    item: str
+
+
+class _Failure(BaseModel):
+    problem: dict[str, str | int]

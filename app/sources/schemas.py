@@ -1,0 +1,58 @@
+"""What the index endpoints take and give."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.answering.trace import explain
+from app.index.search import SearchResult
+
+
+class IndexBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    paths: list[Path] = Field(description="Absolute folders or files.")
+    base_url: str | None = Field(None, description="URL of the docs' root; unchanged when left out.")
+    rebuild: bool = Field(False, description="Embed everything anew.")
+
+
+class SearchHit(BaseModel):
+    chunk_id: str
+    path: str
+    heading_path: list[str]
+    url: str
+    score: float
+    text: str
+    explain: dict[str, Any] | None = Field(None, description="Rank and score of every stage, when asked for.")
+
+
+class SearchResponse(BaseModel):
+    question: str
+    results: list[SearchHit]
+
+
+def search_response(result: SearchResult, explained: bool) -> SearchResponse:
+    hits = [
+        SearchHit(
+            chunk_id=one.chunk.id,
+            path=one.chunk.path,
+            heading_path=list(one.chunk.heading_path),
+            url=one.chunk.url,
+            score=round(one.score, 6),
+            text=one.chunk.text,
+            explain=explain(one) if explained else None,
+        )
+        for one in result.candidates
+    ]
+    return SearchResponse(question=result.question, results=hits)
+
+
+class SourceInfo(BaseModel):
+    name: str
+    kind: str
+    location: str
+    base_url: str
+    documents: int

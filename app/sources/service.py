@@ -1,0 +1,75 @@
+"""Indexing and searching as one service, for the endpoints and for the command line."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from app.errors import InvalidInput
+from app.index.catalog import Catalog
+from app.index.indexer import Indexer, IndexReport, IndexRequest, Progress
+from app.index.library import Library
+from app.sources.schemas import IndexBody, SearchResponse, SourceInfo, search_response
+
+QUESTION_CHARS = 4000
+Work = Callable[[Callable[[Progress], None]], Awaitable[IndexReport]]
+
+
+class SourcesService:
+    def __init__(self, catalog: Catalog, library: Library, indexer: Indexer) -> None:
+        self._catalog = catalog
+        self._library = library
+        self._indexer = indexer
+
+    def index(self, body: IndexBody) -> AsyncIterator[Progress | IndexReport]:
+        """Index the folders of `body`: progress while it runs, the report at the end."""
+        relative = next((path for path in body.paths if not path.is_absolute()), None)
+        if relative is not None:
+            raise InvalidInput(f"{relative} is not an absolute path")
+        request = IndexRequest(tuple(path.resolve() for path in body.paths), body.base_url, body.rebuild)
+        return _with_progress(lambda report: self._indexer.index(request, report))
+
+    def remove(self, name: str) -> AsyncIterator[Progress | IndexReport]:
+        """Take a source out of the index."""
+        return _with_progress(lambda report: self._indexer.remove(name, report))
+
+    async def search(self, question: str, limit: int, explained: bool) -> SearchResponse:
+        """The best `limit` chunks for `question`."""
+        if not question.strip():
+            raise InvalidInput("the question is empty: write what to search for")
+        if len(question) > QUESTION_CHARS:
+            raise InvalidInput(f"the question has {len(question)} characters, {QUESTION_CHARS} are taken")
+        return search_response(await self._library.search(question.strip(), limit), explained)
+
+    async def sources(self) -> list[SourceInfo]:
+        counts = await self._catalog.document_counts()
+        return [
+            SourceInfo(
+                name=source.name,
+                kind=source.kind,
+                location=source.location,
+                base_url=source.base_url,
+                documents=counts.get(source.name, 0),
+            )
+            for source in await self._catalog.sources()
+        ]
+
+
+async def _with_progress(work: Work) -> AsyncIterator[Progress | IndexReport]:
+    """Run `work`, whose progress comes from other threads, as a stream. Who stops reading does not stop the work:
+    a half-written revision would have to be made again."""
+    loop = asyncio.get_running_loop()
+    latest: asyncio.Queue[Progress | None] = asyncio.Queue()
+
+    def report(progress: Progress) -> None:
+        loop.call_soon_threadsafe(latest.put_nowait, progress)
+
+    task = asyncio.ensure_future(work(report))
+    task.add_done_callback(lambda _: latest.put_nowait(None))
+    while (progress := await latest.get()) is not None:
+        while not latest.empty() and (newer := latest.get_nowait()) is not None:
+            progress = newer
+        yield progress
+        if task.done():
+            break
+    yield await task
