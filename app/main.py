@@ -83,9 +83,7 @@ async def _lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
         stack.push_async_callback(model.close)
         app.state.core, app.state.model = core, model
         app.state.sources = SourcesService(core.catalog, core.library, core.indexer)
-        app.state.chat = ChatService(
-            settings, core.database, Answerer(settings.answering, core.library, model.client)
-        )
+        app.state.chat = ChatService(settings, core.database, Answerer(settings.answering, core.library, model.client))
         starting = asyncio.gather(_open_index(core, readiness), _start_model(model, readiness))
         try:
             yield

@@ -71,7 +71,8 @@ class RequestContext:
 
 class LoopbackHosts:
     """Refuses requests whose Host is not this machine: a page of a foreign site that had its name resolved to
-    127.0.0.1 (DNS rebinding) sends its own."""
+    127.0.0.1 (DNS rebinding) sends its own.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -48,9 +48,7 @@ async def _docent_error(_: Request, error: Exception) -> Response:
 
 async def _validation_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    problems = [
-        {"at": ".".join(str(part) for part in one["loc"]), "problem": one["msg"]} for one in error.errors()
-    ]
+    problems = [{"at": ".".join(str(part) for part in one["loc"]), "problem": one["msg"]} for one in error.errors()]
     detail = "; ".join(f"{one['at']}: {one['problem']}" for one in problems[:3])
     body = {
         "type": "urn:docent:problem:invalid-input",

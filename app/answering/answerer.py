@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -97,9 +97,7 @@ class Answerer:
         self._library = library
         self._chat = chat
 
-    async def answer(
-        self, asked: Asked, history: Sequence[Turn], trace: AnswerTrace
-    ) -> AsyncIterator[AnswerEvent]:
+    async def answer(self, asked: Asked, history: Sequence[Turn], trace: AnswerTrace) -> AsyncGenerator[AnswerEvent]:
         """Deltas that have passed the grounding check, each with its citation behind it, then the whole answer.
 
         trace: filled while the answer is made. Raises IndexMissing and IndexMismatch before the first event; a model
@@ -134,7 +132,8 @@ class Answerer:
 
     def _material(self, planned: Plan, result: SearchResult) -> _Material:
         """The best passages that fit the token budget, in the order of the documents: the same set of passages is the
-        same prompt, whatever the ranks, so that prefix caches hold it."""
+        same prompt, whatever the ranks, so that prefix caches hold it.
+        """
         chosen: list[Candidate] = []
         room = self._settings.context_tokens
         for candidate in result.candidates[: self._settings.max_passages]:
@@ -154,7 +153,7 @@ class Answerer:
             Extractor(planned.query, result.question_vector, quotes, ranks, vocabulary, embed),
         )
 
-    async def _generate(self, run: _Run, planned: Plan, material: _Material) -> AsyncIterator[AnswerEvent]:
+    async def _generate(self, run: _Run, planned: Plan, material: _Material) -> AsyncGenerator[AnswerEvent]:
         candidates = list(material.candidates)
         while True:
             try:
@@ -175,7 +174,7 @@ class Answerer:
 
     async def _stream(
         self, run: _Run, query: str, candidates: Sequence[Candidate], material: _Material
-    ) -> AsyncIterator[AnswerEvent]:
+    ) -> AsyncGenerator[AnswerEvent]:
         turns = render_answer_prompt(query, [Passage(one.chunk.context, one.chunk.text) for one in candidates])
         messages = [Message(turn.role, turn.content) for turn in turns]
         run.trace.stages["prompt"] = {"version": PROMPT_VERSION, "messages": [[m.role, m.content] for m in messages]}
@@ -224,17 +223,17 @@ class Answerer:
         run.drops += 1
         run.composition.skip(segment)
         quote = support.quote.text if support.quote else ""
-        run.trace.segment(segment, False, support.score, support.problem, quote)  # noqa: FBT003
+        run.trace.segment(segment, False, support.score, support.problem, quote)
         return []
 
     @staticmethod
     def _accept(run: _Run, segment: Segment, quote: Quote, score: float) -> list[AnswerDelta | AnswerCitation]:
         if not run.timings.first_sentence:
             run.timings.first_sentence = run.elapsed()
-        run.trace.segment(segment, True, score, "", quote.text)  # noqa: FBT003
+        run.trace.segment(segment, True, score, "", quote.text)
         return run.composition.add(segment, quote, score)
 
-    async def _conclude(self, run: _Run, material: _Material, evidence: float) -> AsyncIterator[AnswerEvent]:
+    async def _conclude(self, run: _Run, material: _Material, evidence: float) -> AsyncGenerator[AnswerEvent]:
         kind: Kind = "generated"
         if run.refused and not run.composition.text:
             async for event in self._refuse(run, material.result, "no_relevant_docs", evidence):
@@ -254,7 +253,7 @@ class Answerer:
 
     async def _refuse(
         self, run: _Run, result: SearchResult, reason: Reason, evidence: float
-    ) -> AsyncIterator[AnswerEvent]:
+    ) -> AsyncGenerator[AnswerEvent]:
         text = ABSTENTION_TEXTS[reason]
         run.composition.text = text
         run.timings.first_sentence = run.elapsed()

@@ -31,9 +31,7 @@ def abstention(evidence: float, settings: AnsweringSettings) -> Reason | None:
     return None
 
 
-def judge(
-    kind: Kind, evidence: float, support: float, trouble: list[Reason], settings: AnsweringSettings
-) -> Verdict:
+def judge(kind: Kind, evidence: float, support: float, trouble: list[Reason], settings: AnsweringSettings) -> Verdict:
     """The verdict on an answer that has text.
 
     evidence: probability that the docs hold the answer. support: mean support of the sentences shown, or the

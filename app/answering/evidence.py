@@ -30,7 +30,8 @@ _WEIGHTS = (-2.0, 3.0, 3.0, -3.0)
 class Evidence:
     """closeness: best cosine on the model's own scale, 0 to 1. coverage: share of the question's terms (by IDF) in the
     best of the first chunks. unknown: share of them that stands nowhere in the docs. probability: that it is
-    answerable."""
+    answerable.
+    """
 
     closeness: float
     coverage: float

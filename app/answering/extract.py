@@ -76,7 +76,6 @@ class Extractor:
         """The code block that follows the quote in its section with at most one sentence between."""
         section = quote.chunk.span_at(quote.start)
         following = [
-            one for one in self._quotes
-            if one.passage == quote.passage and quote.end <= one.start < section.end
+            one for one in self._quotes if one.passage == quote.passage and quote.end <= one.start < section.end
         ][:2]
         return next((one for one in following if one.kind == "code"), None)

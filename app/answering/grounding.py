@@ -1,4 +1,4 @@
-"""The grounding check: does a quote of the docs say what a generated sentence says?
+"""The grounding check. Does a quote of the docs say what a generated sentence says?
 
 It has to hold with a 135M model, which copies and garbles, and with a large one, which paraphrases. So a sentence is
 supported when its words stand in one quote and that quote's headings (weighted by IDF), or when most of them do and
@@ -84,9 +84,9 @@ class GroundingCheck:
         best = Support(None, 0.0, "no quote is near")
         for words, quote in ranked[:_ASKED_QUOTES]:
             found = self._judge(segment.text, words, quote)
-            if not found.problem and (best.problem or found.score > best.score):
-                best = found
-            elif best.quote is None and found.score >= best.score:
+            if (not found.problem and (best.problem or found.score > best.score)) or (
+                best.quote is None and found.score >= best.score
+            ):
                 best = found
             if not best.problem and words >= _WORDS_SUFFICE:
                 break
@@ -152,7 +152,7 @@ def code_lines(block: str) -> list[str]:
 
 
 def contradiction(text: str, quote: Quote) -> str:
-    """What in `text` the quote forbids or does not know: a number, an identifier, a negation, an opposite; '' if none."""
+    """What in `text` its quote does not bear out: a number, an identifier, a negation, an opposite. Empty if nothing."""
     given = f"{quote.context} {quote.text}"
     missing = next((number for number in _NUMBER.findall(_bare(text)) if number not in given), None)
     if missing is not None:

@@ -32,7 +32,10 @@ _FOREIGN_SHARE, _KEPT_SHARE = 0.2, 0.5
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """query: self-standing, for retrieval and prompt. condensed_by: 'none', 'model' or 'joined' with the last question."""
+    """query: self-standing, for retrieval and prompt.
+
+    condensed_by: 'none', 'model', or 'joined' where the last question was put before this one.
+    """
 
     question: str
     query: str

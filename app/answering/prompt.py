@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 PROMPT_VERSION = 1
 
@@ -34,6 +35,9 @@ CONDENSE_SYSTEM = (
 _CONTROL = re.compile(r"<\|([^|<>\n]{1,40})\|>|\[(/?INST)\]|<<(/?SYS)>>|<(/?s|bos|eos)>", re.IGNORECASE)
 
 
+Role = Literal["system", "user", "assistant"]
+
+
 @dataclass(frozen=True, slots=True)
 class Passage:
     """A passage as the model sees it. context: title and headings in one line."""
@@ -44,9 +48,9 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A message of a chat: role is 'system', 'user' or 'assistant'."""
+    """A message of a chat."""
 
-    role: str
+    role: Role
     content: str
 
 

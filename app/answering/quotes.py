@@ -57,18 +57,19 @@ _RULER = re.compile(r"^\s*\|?[\s:|-]+\|?\s*$")
 
 # Words by which a text speaks to a model instead of a reader. Such a sentence is never quoted and supports nothing,
 # so that an instruction planted in a document cannot reach an answer.
+_SAY = r"(?:say|reply|respond|answer|output|write|print|tell|recommend|include|append|mention|reveal|add|end|begin|ignore)"
 _TO_A_MODEL = re.compile(
-    r"(?:ignore|disregard|forget|override|bypass)\b.{0,40}\b(?:instruction|prompt|rule|guideline|previous|above|prior)"
-    r"|\b(?:system|developer)\s+(?:prompt|message|override|note|instruction)\b"
-    r"|\b(?:ai|a\.i\.|language model|llm|assistant|chatbot|bot|model)s?\b[^.!?\n]{0,40}\b(?:must|should|shall|always|never|now|"
-    r"are (?:instructed|required|now)|is (?:instructed|required|now)|will|have to)\b[^.!?\n]{0,60}\b(?:say|reply|respond|"
-    r"answer|output|write|print|tell|recommend|include|append|mention|reveal|end|begin|start|state|insert|add)\b"
-    r"|\b(?:you are now|act as|pretend (?:to be|you)|new (?:rule|instruction|directive)s?\s*:|jailbreak|dan mode)"
-    r"|\b(?:reply|respond|answer)\b[^.!?\n]{0,25}\b(?:only with|with only|exactly|always with)\b"
-    r"|\b(?:when|if|whenever)\b[^.!?\n]{0,40}\b(?:asked|answering|summari[sz]ing|quoting|citing)\b[^.!?\n]{0,60}\b(?:say|reply|respond|"
-    r"output|write|print|recommend|include|append|mention|add|tell)\b"
-    r"|<!--|\[\s*(?:system|inst)\s*\]|<\|",
-    re.IGNORECASE | re.DOTALL,
+    r"\b(?:ignore|disregard|forget|override|bypass)\b[^.!?\n]{0,40}\b(?:instruction|prompt|rule|guideline|above|prior)s?\b"
+    r"|\b(?:system|developer)\s+(?:override|note|instruction)s?\b|\[\s*system\b|^\s*system\s*:"
+    r"|\b(?:note|instruction|message|attention|dear|hey)s?\b[^.!?\n]{0,12}\b(?:ai|llm|assistant|language model|chatbot|model)s?\b"
+    rf"|\b(?:ai|llm|assistant|language model|chatbot|bot)s?\b[^.!?\n]{{0,40}}\b(?:must|should|shall|always|now|instructed"
+    rf"|required|have to)\b[^.!?\n]{{0,60}}\b{_SAY}\b"
+    r"|\b(?:you are now|you (?:must|should|will|shall) (?:now )?(?:act|pretend|behave)|jailbreak|dan mode)\b"
+    r"|\bnew (?:rule|instruction|directive|policy)s?\s*:"
+    r"|\b(?:reply|respond|answer)\b[^.!?\n]{0,25}\b(?:only with|with only|exactly with|always with)\b"
+    rf"|\b(?:when|if|whenever)\b[^.!?\n]{{0,40}}\b(?:asked|answering|summari[sz]ing|quoting|citing)\b[^.!?\n]{{0,60}}\b{_SAY}\b"
+    r"|<!--|!\[[^\]]*\]\(https?:",
+    re.IGNORECASE,
 )
 
 
@@ -89,7 +90,7 @@ def quotes_of(chunk: Chunk, passage: int) -> list[Quote]:
                 found.append(Quote(chunk, passage, "code", fence_start, start + len(line.rstrip())))
                 fence = ""
             continue
-        plain = not (mark or _HEADING.match(line) or _ITEM.match(line) or "|" == line.lstrip()[:1] or not line.strip())
+        plain = not (mark or _HEADING.match(line) or _ITEM.match(line) or line.lstrip()[:1] == "|" or not line.strip())
         if plain:
             paragraph_start = start if paragraph_start is None else paragraph_start
             continue

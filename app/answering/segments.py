@@ -12,7 +12,10 @@ SegmentKind = Literal["sentence", "item", "code", "table"]
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """text: markdown without [n] markers. cited: the numbers of those markers. starts_paragraph: a blank line is before."""
+    """text: markdown without [n] markers. cited: the numbers of those markers.
+
+    starts_paragraph: a blank line stands before it.
+    """
 
     kind: SegmentKind
     text: str
@@ -25,7 +28,9 @@ _FENCE = re.compile(r"^\s*(```+|~~~+)")
 _ITEM = re.compile(r"^\s*(?:[-*+]|\d{1,3}[.)])\s+")
 # A sentence ends at . ! ? : with its closing quotes and markers, before a blank and what may begin another one.
 _END = re.compile(r"([.!?]+[\"')\]*_`]*(?:\s*\[\d{1,3}\])*)\s+(?=[\"'(\[*_`A-Z0-9])")
-_ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|etc|vs|cf|approx|incl|resp|no|fig|dr|mr|mrs|st)|\b[A-Za-z]|^\s*\d{1,3})\.$", re.I)
+_ABBREVIATION = re.compile(
+    r"(?:\b(?:e\.g|i\.e|etc|vs|cf|approx|incl|resp|no|fig|dr|mr|mrs|st)|\b[A-Za-z]|^\s*\d{1,3})\.$", re.IGNORECASE
+)
 
 
 def sentences(text: str) -> list[tuple[int, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated
 
@@ -38,7 +38,7 @@ async def ask(body: AskRequest, request: Request, chat: Annotated[ChatService, D
     return JSONResponse(answer.model_dump(mode="json"))
 
 
-async def _stream(chat: ChatService, accepted: AcceptedQuestion) -> AsyncIterator[bytes]:
+async def _stream(chat: ChatService, accepted: AcceptedQuestion) -> AsyncGenerator[bytes]:
     number = 0
     answer_id = accepted.asked.answer_id
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -107,11 +107,11 @@ class ChatService:
         except BaseException:  # whatever ends this, a cancellation included, the place in the queue is given back
             ticket.give_back()
             raise
-        history = [Turn(message.role, message.content) for message in earlier]
+        history = [Turn("user" if message.role == "user" else "assistant", message.content) for message in earlier]
         return AcceptedQuestion(Asked(new_answer_id(), conversation_id, text), history, ticket)
 
-    async def events(self, accepted: AcceptedQuestion) -> AsyncIterator[Event]:
-        """The stream of one answer, from `answer.started` to `answer.completed`; the answer is stored before the last."""
+    async def events(self, accepted: AcceptedQuestion) -> AsyncGenerator[Event]:
+        """The events of one answer, `answer.started` to `answer.completed`; it is stored before the last one."""
         asked, trace = accepted.asked, AnswerTrace()
         async with accepted.ticket.turn():
             yield AnswerStarted(id=asked.answer_id, conversation_id=asked.conversation_id, question=asked.question)

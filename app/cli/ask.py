@@ -19,7 +19,9 @@ from app.runtime import build_model, open_core
 
 def ask(
     question: Annotated[str | None, typer.Argument(help="What you want to know.")] = None,
-    questions: Annotated[Path | None, typer.Option("--questions", help="File with a question a line, - for stdin.")] = None,
+    questions: Annotated[
+        Path | None, typer.Option("--questions", help="File with a question a line, - for stdin.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON line, the Answer, a question.")] = False,
 ) -> None:
     """Answer questions from the index: by the running service, else by an engine started for it."""

@@ -100,8 +100,8 @@ def _print_report(report: dict[str, Any], as_json: bool) -> None:
         print_json(report)
         return
     typer.echo(
-        f"Indexed {', '.join(report['sources']) or 'nothing'}: {report['files']} files ({report['unchanged']} unchanged), "
-        f"{report['sections']} sections, {report['chunks']} chunks; {report['embedded']} embedded, "
+        f"Indexed {', '.join(report['sources']) or 'nothing'}: {report['files']} files "
+        f"({report['unchanged']} unchanged), {report['sections']} sections, {report['chunks']} chunks; {report['embedded']} embedded, "
         f"{report['deleted']} deleted, {len(report['skipped'])} skipped, in {report['seconds']:.1f} s."
     )
     for skipped in report["skipped"]:

@@ -39,10 +39,11 @@ def read_questions(question: str | None, file: Path | None, option: str) -> list
     return questions
 
 
+_LABELS = {"read": "Reading", "embed": "Embedding"}
+
+
 class IndexProgress:
     """A bar a phase."""
-
-    _LABELS = {"read": "Reading", "embed": "Embedding"}
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -50,7 +51,7 @@ class IndexProgress:
 
     def show(self, phase: str, done: int, total: int, item: str) -> None:
         if phase not in self._tasks:
-            self._tasks[phase] = self._progress.add_task(self._LABELS.get(phase, phase), total=total, item="")
+            self._tasks[phase] = self._progress.add_task(_LABELS.get(phase, phase), total=total, item="")
         self._progress.update(self._tasks[phase], completed=done, total=total, item=item)
 
 

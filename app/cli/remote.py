@@ -37,7 +37,7 @@ class RemoteService:
         return self._run("DELETE", f"/api/v1/admin/sources/{quote(name, safe='')}", None, on_progress)
 
     def search(self, question: str, limit: int, explained: bool) -> dict[str, Any]:
-        params = {"q": question, "k": limit, "explain": str(explained).lower()}
+        params: dict[str, str | int] = {"q": question, "k": limit, "explain": str(explained).lower()}
         return self._json(self._client.get("/api/v1/admin/search", params=params))
 
     def ask(self, question: str) -> dict[str, Any]:

@@ -79,7 +79,7 @@ class Splitter:
         return pieces
 
     def _short_rows(self, row: str, room: int) -> list[str]:
-        """The line; only one that is too long for any chunk (minified JSON, base64) is cut, at spaces where it has some."""
+        """The line; only one that is too long for any chunk (minified JSON, base64) is cut, if possible at spaces."""
         if self._count(row) <= room:
             return [row]
         return self._sentence_splitter(max(room, 1), overlap=0).split_text(row)

@@ -6,7 +6,10 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain, islice
 from pathlib import Path
+
+import numpy as np
 
 from app.config import IndexSettings
 from app.errors import DocentError, IndexRejected
@@ -18,6 +21,7 @@ from app.index.section import Chunk, Skipped
 from app.index.sparse import Bm25Encoder
 from app.index.store import Point, VectorStore
 from app.index.terms import Vocabulary
+from app.index.windows import passage_text, windows
 
 # Part of the chunking's name in the index: raised when readers or chunker would cut the same file otherwise.
 CHUNKER_VERSION = 1
@@ -115,7 +119,11 @@ def find_changes(
 
 
 def _read(
-    source: FolderSource, file: SourceFile, changes: Changes, count_tokens: Callable[[str], int], settings: IndexSettings
+    source: FolderSource,
+    file: SourceFile,
+    changes: Changes,
+    count_tokens: Callable[[str], int],
+    settings: IndexSettings,
 ) -> bool:
     try:
         sections = read_sections(file, source.base_url)
@@ -184,19 +192,19 @@ def _copies(old: OpenRevision | None, wanted: Sequence[str], fresh: Mapping[str,
         batch: list[Point] = []
         for point in old.store.points(wanted[start : start + _COPY_BATCH]):
             chunk = fresh.get(point.chunk.id, point.chunk)
-            if chunk.context == point.chunk.context:
+            if (chunk.context, chunk.summary) == (point.chunk.context, point.chunk.summary):
                 batch.append(Point(chunk, point.dense, point.sparse))
         yield batch
 
 
 def _embedded(chunks: Sequence[Chunk], embedder: Embedder, report: Report) -> Iterator[list[Point]]:
     sparse = Bm25Encoder()
-    texts = [_embedding_text(chunk) for chunk in chunks]
+    texts = [windows(chunk, embedder.count_tokens) for chunk in chunks]
+    vectors = embedder.embed_passages(chain.from_iterable(texts))
     batch: list[Point] = []
-    for number, (chunk, text, dense) in enumerate(
-        zip(chunks, texts, embedder.embed_passages(texts), strict=True), start=1
-    ):
-        batch.append(Point(chunk, dense, sparse.encode_passage(text)))
+    for number, (chunk, parts) in enumerate(zip(chunks, texts, strict=True), start=1):
+        dense = np.stack(list(islice(vectors, len(parts))))
+        batch.append(Point(chunk, dense, sparse.encode_passage(passage_text(chunk))))
         report(Progress("embed", number, len(chunks), chunk.path))
         if len(batch) == _WRITE_BATCH:
             yield batch
@@ -205,16 +213,12 @@ def _embedded(chunks: Sequence[Chunk], embedder: Embedder, report: Report) -> It
         yield batch
 
 
-def _embedding_text(chunk: Chunk) -> str:
-    return f"{chunk.context}\n\n{chunk.text}"
-
-
 def _write(store: VectorStore, vocabulary: Vocabulary, points: Sequence[Point]) -> None:
     if not points:
         return
     store.write(points)
     for point in points:
-        vocabulary.add(_embedding_text(point.chunk))
+        vocabulary.add(passage_text(point.chunk))
 
 
 def _validate(store: VectorStore, wanted: Sequence[str]) -> None:

@@ -54,16 +54,14 @@ class Catalog:
                 .where(Document.revision_id == revision.id)
                 .group_by(Document.source)
             )
-            return {name: count for name, count in await session.execute(query)}
+            return dict((await session.execute(query)).tuples().all())
 
     async def revision_ids(self) -> list[str]:
         """Every revision that stands in the database, newest first."""
         async with self._database.transaction() as session:
             return list(await session.scalars(select(Revision.id).order_by(Revision.created_at.desc())))
 
-    async def switch(
-        self, revision: Revision, documents: Sequence[Document], sources: Sequence[Source]
-    ) -> None:
+    async def switch(self, revision: Revision, documents: Sequence[Document], sources: Sequence[Source]) -> None:
         """Put a finished revision into service: rows, sources and pointer in one transaction."""
         async with self._database.transaction() as session:
             session.add(revision)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from os.path import commonprefix
+from functools import reduce
+from itertools import takewhile
 
 from app.index.blocks import Block, Splitter, blocks_in, sentences
 from app.index.section import Chunk, Section, Span
@@ -133,7 +134,7 @@ class _SectionParts:
             room = self._room(parts, first_fill, fill)
             if self._count(block.text) <= room:
                 parts[-1].append(block)
-            elif self._count(block.text) <= self._budget:
+            elif self._count(block.text) <= self._budget and not self._fills_up(parts[-1], block):
                 self._open_part(parts, block)
             else:
                 self._add_pieces(parts, block, room)
@@ -141,6 +142,10 @@ class _SectionParts:
 
     def _room(self, parts: list[list[Block]], first_fill: int, fill: int) -> int:
         return (first_fill if len(parts) == 1 else fill) - self._tokens(parts[-1])
+
+    def _fills_up(self, part: list[Block], block: Block) -> bool:
+        """Whether prose is cut for a part that would be small without it, the lines above a long list for example."""
+        return block.kind == "prose" and self._tokens(part) < self._budget // _SMALL
 
     def _open_part(self, parts: list[list[Block]], block: Block) -> None:
         """A new part that begins with the block, and before it what introduces it or the overlap."""
@@ -207,8 +212,13 @@ def _joined(blocks: list[Block]) -> str:
     return "".join(block.gap * (number > 0) + block.text for number, block in enumerate(blocks))
 
 
+def _common(one: tuple[str, ...], two: tuple[str, ...]) -> tuple[str, ...]:
+    pairs = takewhile(lambda pair: pair[0] == pair[1], zip(one, two, strict=False))
+    return tuple(heading for heading, _same in pairs)
+
+
 def _common_path(group: list[_Unit]) -> tuple[str, ...]:
-    return tuple(commonprefix([list(unit.section.heading_path) for unit in group]))
+    return reduce(_common, (unit.section.heading_path for unit in group))
 
 
 def _heading_lines(group: list[_Unit]) -> Iterator[list[str]]:
@@ -217,7 +227,7 @@ def _heading_lines(group: list[_Unit]) -> Iterator[list[str]]:
     shown: tuple[str, ...] = common
     for unit in group:
         path = unit.section.heading_path
-        known = len(commonprefix([list(shown), list(path)]))
+        known = len(_common(shown, path))
         first = max(0, min(known, len(path) - 1))
         yield ["#" * min(depth + 2, 6) + " " + path[depth] for depth in range(first, len(path))]
         shown = path
@@ -248,4 +258,5 @@ def _chunk(group: list[_Unit], source: str, count_tokens: Callable[[str], int], 
         text=text,
         spans=tuple(spans),
         tokens=count_tokens(f"{context}\n\n{text}"),
+        summary=first.summary,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any, cast
 from uuid import UUID
 
 import numpy as np
@@ -14,6 +15,8 @@ from qdrant_edge import (
     EdgeSparseVectorParams,
     EdgeVectorParams,
     Modifier,
+    MultiVectorComparator,
+    MultiVectorConfig,
     Query,
     QueryRequest,
     UpdateOperation,
@@ -41,7 +44,11 @@ class EdgeStore:
     def create(cls, folder: Path, dimension: int) -> EdgeStore:
         folder.mkdir(parents=True)
         config = EdgeConfig(
-            vectors={DENSE: EdgeVectorParams(size=dimension, distance=Distance.Cosine)},
+            vectors={DENSE: EdgeVectorParams(
+                size=dimension,
+                distance=Distance.Cosine,
+                multivector_config=MultiVectorConfig(MultiVectorComparator.MaxSim),
+            )},
             sparse_vectors={SPARSE: EdgeSparseVectorParams(modifier=Modifier.Idf)},
             wal_enabled=False,
         )
@@ -75,26 +82,27 @@ class EdgeStore:
         return int(self._shard.info().points_count)
 
     def points(self, chunk_ids: Sequence[str]) -> Iterator[Point]:
-        ids = [str(UUID(chunk_id)) for chunk_id in chunk_ids]
+        ids: list[int | UUID | str] = [str(UUID(chunk_id)) for chunk_id in chunk_ids]
         for record in self._shard.retrieve(ids, with_payload=True, with_vector=True):
-            dense, sparse = record.vector[DENSE], record.vector[SPARSE]
+            vectors = cast("dict[str, Any]", record.vector)  # named vectors are what every point here has
+            dense, sparse = vectors[DENSE], vectors[SPARSE]
             yield Point(
-                chunk_from(record.id, record.payload),
+                chunk_from(record.id, record.payload or {}),
                 np.asarray(dense, dtype=np.float32),
                 SparseVector(list(sparse.indices), list(sparse.values)),
             )
 
     def search_dense(self, vector: Vector, limit: int) -> list[Hit]:
-        return self._search(Query.Nearest(vector.tolist(), using=DENSE), limit)
+        return self._search(Query.Nearest([vector.tolist()], using=DENSE), limit)
 
     def search_sparse(self, vector: SparseVector, limit: int) -> list[Hit]:
         if not vector.indices:
             return []
         return self._search(Query.Nearest(EdgeSparseVector(vector.indices, vector.values), using=SPARSE), limit)
 
-    def _search(self, query: object, limit: int) -> list[Hit]:
+    def _search(self, query: Query, limit: int) -> list[Hit]:
         found = self._shard.query(QueryRequest(query=query, limit=limit, with_payload=True))
-        return [Hit(chunk_from(point.id, point.payload), float(point.score)) for point in found]
+        return [Hit(chunk_from(point.id, point.payload or {}), float(point.score)) for point in found]
 
     def close(self) -> None:
         self._shard.close()

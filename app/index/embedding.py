@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 from fastembed import TextEmbedding
@@ -15,7 +16,8 @@ from app.config import EmbeddingSettings
 from app.errors import ConfigurationError
 from app.index.packaged import PACKAGED_MODEL, packaged_model_folder
 
-Vector = NDArray[np.float32]
+Vector = NDArray[np.float32]  # shape (dimension,)
+Vectors = NDArray[np.float32]  # shape (n, dimension)
 
 # What goes before a question, by model, as the models' cards say; a passage gets nothing from these families.
 # bge v1.5: https://huggingface.co/BAAI/bge-base-en-v1.5, e5 and nomic want one before passages, too.
@@ -43,7 +45,7 @@ class Embedder:
         self.passage_prefix = _prefix(_PASSAGE_PREFIXES, settings.model)
         self._model = _load(settings, data_dir)
         self.dimension: int = self._model.embedding_size
-        self._counter = Tokenizer.from_str(self._model.model.tokenizer.to_str())
+        self._counter = Tokenizer.from_str(cast("Any", self._model.model).tokenizer.to_str())
         self._counter.no_truncation()
         self._counter.no_padding()
 
@@ -80,9 +82,7 @@ def _load(settings: EmbeddingSettings, data_dir: Path) -> TextEmbedding:
     try:
         if folder is not None:
             return TextEmbedding(settings.model, specific_model_path=str(folder), threads=settings.threads, cuda=False)
-        return TextEmbedding(
-            settings.model, cache_dir=str(data_dir / "models"), threads=settings.threads, cuda=False
-        )
+        return TextEmbedding(settings.model, cache_dir=str(data_dir / "models"), threads=settings.threads, cuda=False)
     except (ValueError, OSError, RuntimeError) as error:
         where = f"in {folder}" if folder else f"from the hub (offline: {os.environ.get('HF_HUB_OFFLINE', '0')})"
         raise ConfigurationError(

@@ -66,9 +66,7 @@ class IndexRequest:
 
 
 class Indexer:
-    def __init__(
-        self, settings: Settings, database: Database, revisions: Revisions, embedder: Embedder
-    ) -> None:
+    def __init__(self, settings: Settings, database: Database, revisions: Revisions, embedder: Embedder) -> None:
         self._settings = settings
         self._catalog = Catalog(database)
         self._revisions = revisions
@@ -97,7 +95,7 @@ class Indexer:
             if len(kept) == len(serving.sources):
                 names = ", ".join(source.name for source in serving.sources) or "none"
                 raise NotFound(f"there is no source named {name} (there are: {names})")
-            return await self._sync(_Plan(kept, []), serving, False, report)  # noqa: FBT003
+            return await self._sync(_Plan(kept, []), serving, False, report)
 
     def _locked(self) -> _IndexLock:
         return _IndexLock(self._lock)
@@ -112,7 +110,9 @@ class Indexer:
         await self._drop_stale(serving.revision)
         previous = _previous(serving, {source.name for source in plan.kept}) if revision is not None else {}
         moved = frozenset(
-            source.name for source in plan.named for old in serving.sources
+            source.name
+            for source in plan.named
+            for old in serving.sources
             if old.name == source.name and old.base_url != source.base_url
         )
         embedder = self._embedder
@@ -243,7 +243,8 @@ def _refuse_empty(named: Sequence[FolderSource], changes: Changes) -> None:
         if source.name not in filled:
             reasons = "; ".join(f"{skipped.path}: {skipped.reason}" for skipped in changes.skipped[:3])
             raise InvalidInput(
-                f"no document could be read in {source.root}" + (f" ({reasons})" if reasons else "")
+                f"no document could be read in {source.root}"
+                + (f" ({reasons})" if reasons else "")
                 + "; what was indexed before serves on"
             )
 

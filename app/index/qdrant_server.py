@@ -24,7 +24,11 @@ class QdrantServerStore:
     def create(cls, client: QdrantClient, collection: str, dimension: int) -> QdrantServerStore:
         client.create_collection(
             collection,
-            vectors_config={DENSE: models.VectorParams(size=dimension, distance=models.Distance.COSINE)},
+            vectors_config={DENSE: models.VectorParams(
+                    size=dimension,
+                    distance=models.Distance.COSINE,
+                    multivector_config=models.MultiVectorConfig(comparator=models.MultiVectorComparator.MAX_SIM),
+                )},
             sparse_vectors_config={SPARSE: models.SparseVectorParams(modifier=models.Modifier.IDF)},
         )
         return cls(client, collection)
@@ -68,14 +72,14 @@ class QdrantServerStore:
             )
 
     def search_dense(self, vector: Vector, limit: int) -> list[Hit]:
-        return self._search(vector.tolist(), DENSE, limit)
+        return self._search([vector.tolist()], DENSE, limit)
 
     def search_sparse(self, vector: SparseVector, limit: int) -> list[Hit]:
         if not vector.indices:
             return []
         return self._search(models.SparseVector(indices=vector.indices, values=vector.values), SPARSE, limit)
 
-    def _search(self, query: list[float] | models.SparseVector, using: str, limit: int) -> list[Hit]:
+    def _search(self, query: list[list[float]] | models.SparseVector, using: str, limit: int) -> list[Hit]:
         found = self._client.query_points(self._collection, query=query, using=using, limit=limit, with_payload=True)
         return [Hit(chunk_from(point.id, point.payload or {}), point.score) for point in found.points]
 

@@ -18,13 +18,19 @@ class Reranker:
         folder = settings.reranker_path
         if folder is not None and not folder.is_dir():
             raise ConfigurationError(f"DOCENT_RETRIEVAL__RERANKER_PATH: there is no folder {folder}")
-        place = {"specific_model_path": str(folder)} if folder else {"cache_dir": str(data_dir / "models")}
         try:
-            self._model = TextCrossEncoder(self.name, threads=threads, cuda=False, **place)
+            self._model = TextCrossEncoder(
+                self.name,
+                cache_dir=str(data_dir / "models"),
+                threads=threads,
+                cuda=False,
+                specific_model_path=str(folder) if folder else None,
+            )
         except (ValueError, OSError, RuntimeError) as error:
             raise ConfigurationError(
                 f"reranker {self.name} could not be loaded: {str(error).splitlines()[0]} "
-                "(set DOCENT_RETRIEVAL__RERANKER_PATH to a folder with its files, or unset DOCENT_RETRIEVAL__RERANKER_MODEL)"
+                "(set DOCENT_RETRIEVAL__RERANKER_PATH to a folder with its files, or unset "
+                "DOCENT_RETRIEVAL__RERANKER_MODEL)"
             ) from error
 
     def score(self, question: str, texts: Sequence[str]) -> list[float]:

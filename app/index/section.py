@@ -16,6 +16,7 @@ class Section:
     anchor: fragment of the heading as the docs generator writes it, '' for the page's top.
     url: the page's URL under the base URL, with '#anchor' where there is one.
     text: markdown of the section without its own heading line.
+    summary: what the page says of itself in its front matter or head ('description'), '' when nothing.
     """
 
     path: str
@@ -24,6 +25,7 @@ class Section:
     anchor: str
     url: str
     text: str
+    summary: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Chunk:
     url: that of its first section.
     text: markdown, heading lines included; a quote is a verbatim piece of it.
     spans: its sections in order of place; together they cover the text.
+    summary: the page's own description, for the vectors; it is not shown and not quoted.
     """
 
     id: str
@@ -57,6 +60,7 @@ class Chunk:
     text: str
     spans: tuple[Span, ...]
     tokens: int
+    summary: str = ""
 
     @property
     def context(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from app.index.embedding import Vector
+from app.index.embedding import Vector, Vectors
 from app.index.section import Chunk, Span
 from app.index.sparse import SparseVector
 
@@ -16,10 +16,10 @@ SPARSE = "bm25"
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A chunk with its vectors."""
+    """A chunk with its vectors. dense: shape (windows, dimension), the whole chunk first; the nearest one counts."""
 
     chunk: Chunk
-    dense: Vector
+    dense: Vectors
     sparse: SparseVector
 
 
@@ -61,6 +61,7 @@ def payload_of(chunk: Chunk) -> dict[str, Any]:
         "url": chunk.url,
         "text": chunk.text,
         "tokens": chunk.tokens,
+        "summary": chunk.summary,
         "spans": [[span.start, span.end, list(span.heading_path), span.url] for span in chunk.spans],
     }
 
@@ -77,4 +78,5 @@ def chunk_from(point_id: object, payload: dict[str, Any]) -> Chunk:
         text=payload["text"],
         spans=tuple(Span(start, end, tuple(path), url) for start, end, path, url in payload["spans"]),
         tokens=payload["tokens"],
+        summary=payload["summary"],
     )

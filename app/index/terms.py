@@ -27,13 +27,14 @@ STOPWORDS = frozenset(
     now of off on once only or other our ours out over own please re s same shall she should shouldn so some such t
     tell than thank thanks that the their theirs them then there these they this those through to too under until up
     us use used using ve very via want was wasn we were weren what when where whether which while who whom whose why
-    will with won would wouldn yes you your yours""".split()
+    will with won would wouldn yes you your yours""".split()  # noqa: SIM905
 )
 
 
 @lru_cache(maxsize=65_536)
 def _stem(word: str) -> str:
-    return _STEMMER.stem_word(word)
+    stem: str = _STEMMER.stem_word(word)
+    return stem
 
 
 def terms(text: str) -> list[str]:

@@ -46,7 +46,7 @@ async def search(
     sources: Sources,
     q: Annotated[str, Query(max_length=QUESTION_CHARS)],
     k: Annotated[int, Query(ge=1, le=100)] = 5,
-    explain: bool = False,  # noqa: FBT001, FBT002  (a query parameter)
+    explain: bool = False,
 ) -> SearchResponse:
     return await sources.search(q, k, explain)
 

@@ -57,7 +57,8 @@ class SourcesService:
 
 async def _with_progress(work: Work) -> AsyncIterator[Progress | IndexReport]:
     """Run `work`, whose progress comes from other threads, as a stream. Who stops reading does not stop the work:
-    a half-written revision would have to be made again."""
+    a half-written revision would have to be made again.
+    """
     loop = asyncio.get_running_loop()
     latest: asyncio.Queue[Progress | None] = asyncio.Queue()
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from markdown_it import MarkdownIt
 
+from app.index.readers.markdown_text import replace_pairs
+
 # Characters for private use mark what stands for something else; a page's own ones are dropped first.
 PRIVATE = re.compile("[\ue000-\ue01f]")
 _FENCED = re.compile("^(?P<prefix>.*?)\ue010(?P<number>\\d+)\ue011[ \t]*$")
@@ -18,7 +20,7 @@ _OPENING = re.compile(
 )
 _COMMENTS = (("<!--", "-->"), ("{/*", "*/}"))
 _CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`)((?:(?!\n[ \t]*\n).)+?)(?<!`)\1(?!`)", re.DOTALL)
-_PRE = re.compile(r"^([ \t]*)<pre\b[^>]*>\s*?(?:<code\b[^>]*>)?\n?(.*?)(?:</code>)?\s*</pre>", re.DOTALL | re.MULTILINE)
+_PRE = (re.compile(r"<pre\b[^>]*>"), re.compile(r"</pre\s*>"))
 _HTML_CODE = re.compile(r"<code\b[^>]*>([^`<\n]+)</code>")
 _TITLE = re.compile(r"\btitle=(?:\"([^\"]*)\"|'([^']*)'|([^\s}]+))")
 _BRACED_LANGUAGE = re.compile(r"\{\.?([A-Za-z][\w+#-]*)\}?\s*([\w+#-]*)")
@@ -45,7 +47,7 @@ class CodeStash:
 
     def take(self, text: str) -> str:
         text = self._take_fences(PRIVATE.sub("", text))
-        text = _PRE.sub(self._take_pre, text)
+        text = replace_pairs(text, *_PRE, self._take_pre)
         text = _HTML_CODE.sub(lambda match: f"`{html.unescape(match[1])}`", text)
         return _CODE_SPAN.sub(self._take_span, text)
 
@@ -96,9 +98,9 @@ class CodeStash:
             index = end + 1
         return "\n".join(kept)
 
-    def _take_pre(self, match: re.Match[str]) -> str:
-        code = html.unescape(re.sub(r"</?[A-Za-z][^<>]*>", "", match[2]))
-        return f"\n{match[1]}{self._stashed('', '```', code.rstrip().split(chr(10)))}\n"
+    def _take_pre(self, inner: str) -> str:
+        code = html.unescape(re.sub(r"</?[A-Za-z][^<>]*>", "", inner)).strip("\n").rstrip()
+        return f"\n{self._stashed('', '```', code.split(chr(10)))}\n"
 
     def _take_span(self, match: re.Match[str]) -> str:
         self._spans.append(match[0])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from app.index.readers.markdown_text import replace_pairs
+
 _KINDS = frozenset(
     [
         "note",
@@ -44,7 +46,7 @@ _INDENTED = re.compile(
     r"[ \t]*(?:\"(?P<title>[^\"]*)\")?[ \t]*$"
 )
 _ALERT = re.compile(r"^([ \t]*>[ \t]*)\[!(\w+)\][ \t]*$")
-_COMMENT = re.compile(r"<!--.*?-->|\{/\*.*?\*/\}", re.DOTALL)
+_COMMENTS = ((re.compile("<!--"), re.compile("-->")), (re.compile(r"\{/\*"), re.compile(r"\*/\}")))
 _HEADING_ID = re.compile(r"\{/\*[ \t]*#([\w-]+)[ \t]*\*/\}")
 _MODULE_LINE = re.compile(
     r"^(?:import\s+(?:[\"']|\{|\*\s+as\b|\w+\s+from\b|\w+\s*,)"
@@ -54,7 +56,10 @@ _MODULE_LINE = re.compile(
 
 def drop_comments(text: str) -> str:
     """Without HTML and MDX comments; an anchor written as one (`{/* #id */}`) becomes `{#id}`."""
-    return _COMMENT.sub("", _HEADING_ID.sub(r"{#\1}", text))
+    text = _HEADING_ID.sub(r"{#\1}", text)
+    for opening, closing in _COMMENTS:
+        text = replace_pairs(text, opening, closing, lambda _comment: "")
+    return text
 
 
 def drop_modules(text: str) -> str:

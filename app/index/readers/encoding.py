@@ -18,7 +18,8 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _DECLARED = re.compile(rb"<meta[^>]{0,200}charset=[\"']?([\w-]+)", re.IGNORECASE)
-_WESTERN = ("cp1252", "latin_1")
+_LATIN = ("cp1252", "cp1250", "cp1254", "cp1257")
+_FOREIGN_RUN = re.compile(rb"[\x80-\xff]{4}")  # Latin scripts have their accented letters between plain ones
 
 
 def is_binary(data: bytes) -> bool:
@@ -48,10 +49,19 @@ def _decoded(data: bytes) -> str:
             return data.decode(encoding)
         except (UnicodeDecodeError, LookupError):
             continue
-    matches = from_bytes(data)
-    best = matches.best()
+    if _FOREIGN_RUN.search(data) is None:
+        latin = from_bytes(data, cp_isolation=list(_LATIN)).best()
+        if latin is not None:
+            return _western_if_possible(data) if latin.coherence == 0 else str(latin)
+    best = from_bytes(data).best()
     if best is None:
         raise UnreadableFile("Its text encoding is unknown; save it as UTF-8.")
-    # Short texts fit many code pages about equally; of those the western one is by far the most likely.
-    western = next((match for match in matches if match.encoding in _WESTERN), best)
-    return str(western if western.chaos <= best.chaos else best)
+    return str(best)
+
+
+def _western_if_possible(data: bytes) -> str:
+    """A text too short to tell its language: of the Latin code pages the western one is by far the most likely."""
+    try:
+        return data.decode("cp1252")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")

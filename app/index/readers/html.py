@@ -57,7 +57,7 @@ _CONTAINERS = frozenset(
 )
 _BLOCKS = frozenset({"p", "pre", "ul", "ol", "table", "blockquote", "hr", "summary", "li"}) | _HEADINGS | _CONTAINERS
 _LANGUAGE = re.compile(r"(?:language|lang|highlight|brush:)[-_ ]?(?:source-)?([A-Za-z][\w+#]*)")
-_PERMALINKS = "¶#§🔗"
+_PERMALINKS = frozenset("¶#§🔗")
 
 
 def read_html(text: str, fallback_title: str) -> Page:

@@ -26,16 +26,16 @@ _HEADING_ID = re.compile(r"[ \t]*\{:?[ \t]*#([^\s}]+)[^}]*\}[ \t]*$")
 def read_markdown(text: str, fallback_title: str, *, mdx: bool) -> Page:
     """A page of markdown. In MDX (and in .md files with JSX components) indented text is no code."""
     front, body = split_front_matter(text)
-    source = _plain_markdown(body, indented_code=not mdx and _COMPONENT.search(body) is None)
+    source = _plain_markdown(body, mdx=mdx)
     outline = Outline(front.title)
     _Cutter(source, outline).cut()
-    return outline.page(fallback_title, slug=front.slug, doc_id=front.doc_id)
+    return outline.page(fallback_title, slug=front.slug, doc_id=front.doc_id, summary=front.description)
 
 
-def _plain_markdown(body: str, *, indented_code: bool) -> str:
+def _plain_markdown(body: str, *, mdx: bool) -> str:
     stash = CodeStash()
     text = unfold_indented_blocks(stash.take(body))
-    if indented_code:
+    if not mdx and _COMPONENT.search(text) is None:
         text = stash.take_indented(text)
     text = rewrite_colon_blocks(drop_modules(drop_comments(text)))
     text = strip_tags(text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 
 def fence(code: str, language: str = "") -> str:
@@ -33,3 +33,16 @@ def code_span(text: str) -> str:
 
 def indented(text: str, indent: str) -> str:
     return "\n".join(indent + line if line else line for line in text.split("\n"))
+
+
+def replace_pairs(text: str, opening: re.Pattern[str], closing: re.Pattern[str], new: Callable[[str], str]) -> str:
+    """Each text between an opening and the next closing replaced, both included, by what `new` makes of it.
+
+    Unlike one expression with `.*?` in it, this takes no quadratic time on openings that are never closed.
+    """
+    pieces: list[str] = []
+    position = 0
+    while (start := opening.search(text, position)) and (end := closing.search(text, start.end())):
+        pieces += [text[position : start.start()], new(text[start.end() : end.start()])]
+        position = end.end()
+    return "".join([*pieces, text[position:]])

@@ -43,12 +43,13 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page in parts; slug and doc_id are what its front matter says about its URL."""
+    """A page in parts; slug and doc_id are what its front matter says about its URL, summary its description."""
 
     title: str
     parts: list[Part]
     slug: str = ""
     doc_id: str = ""
+    summary: str = ""
 
 
 @dataclass(slots=True)
@@ -105,14 +106,14 @@ class Outline:
         if text.strip():
             self._open[-1].texts.append(text)
 
-    def page(self, fallback_title: str, *, slug: str = "", doc_id: str = "") -> Page:
+    def page(self, fallback_title: str, *, slug: str = "", doc_id: str = "", summary: str = "") -> Page:
         """The page so far; sections without text are left out."""
         parts = [
             Part(path, entry.anchor, "\n\n".join(entry.texts), entry.within)
             for entry, path in zip(self._all, self._paths, strict=True)
             if entry.texts
         ]
-        return Page(self.title or fallback_title, parts, slug=slug, doc_id=doc_id)
+        return Page(self.title or fallback_title, parts, slug=slug, doc_id=doc_id, summary=summary)
 
     def _push(self, entry: _Entry) -> None:
         self._open.append(entry)

@@ -37,6 +37,7 @@ def read_sections(file: SourceFile, base_url: str) -> list[Section]:
             anchor=part.anchor,
             url=with_anchor(url, part.anchor or part.within),
             text=part.text,
+            summary=page.summary,
         )
         for part in page.parts
     ]

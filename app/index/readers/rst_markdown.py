@@ -83,7 +83,8 @@ def _joined(node: nodes.Element) -> str:
 
 
 def _language(node: nodes.Element) -> str:
-    names: list[str] = [name for name in node.get("classes", ()) if name not in {"code", "none", "text", "default"}]
+    classes: list[str] = node.get("classes", [])
+    names = [name for name in classes if name not in {"code", "none", "text", "default"}]
     if isinstance(node, nodes.doctest_block):
         return "python"
     return names[0] if names else ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from app.index.readers.markdown_text import replace_pairs
+
 SUMMARY = "\ue000"  # at the start of a line: the rest is the summary of a folded section
 LEAVE = "\ue001"  # a line of its own: the folded section ends
 _OPEN, _CLOSE, _LABEL = "\ue002", "\ue003", "\ue004"
@@ -95,10 +97,14 @@ _INLINE = frozenset(
 _REPLACED = {"br": " ", "/td": " | ", "/th": " | ", "li": "- "}
 _NAME = re.compile(r"<(/?)([A-Za-z][\w.-]*)(?=[\s/>])")
 _FRAGMENT = re.compile(r"</?>")
-_UNSEEN = re.compile(r"<(script|style)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
-_SUMMARY_TAG = re.compile(r"<summary\b[^>]*>(.*?)</summary\s*>", re.DOTALL | re.IGNORECASE)
+_UNSEEN = (
+    re.compile(r"<(?:script|style)\b[^>]*>", re.IGNORECASE),
+    re.compile(r"</(?:script|style)\s*>", re.IGNORECASE),
+)
+_SUMMARY_TAG = (re.compile(r"<summary\b[^>]*>", re.IGNORECASE), re.compile(r"</summary\s*>", re.IGNORECASE))
 _BARE_DETAILS = re.compile(r"(<details\b[^>]*>)(?!\s*<summary\b)", re.IGNORECASE)
 _DETAILS_END = re.compile(r"</details\s*>", re.IGNORECASE)
+_THIS_LINE = -1  # stands for the line being read, whose blocks begin below it
 _TOKENS = re.compile(f"[{_OPEN}{_CLOSE}]")
 _BETWEEN = re.compile(rf"(?<=\S)[{_OPEN}{_CLOSE}]+(?=\S)")
 _ANY_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
@@ -112,9 +118,9 @@ def strip_tags(text: str) -> str:
     """
     if "<" not in text:
         return text
-    text = _UNSEEN.sub("", text)
+    text = replace_pairs(text, *_UNSEEN, lambda _code: "")
     text = _BARE_DETAILS.sub(r"\1<summary>Details</summary>", text)
-    text = _SUMMARY_TAG.sub(lambda match: f"\n\n{SUMMARY}{_flat(match[1])}\n\n", text)
+    text = replace_pairs(text, *_SUMMARY_TAG, lambda inner: f"\n\n{SUMMARY}{_flat(inner)}\n\n")
     text = _DETAILS_END.sub(f"</details>\n\n{LEAVE}\n\n", text)
     return _dedented(_marked(text))
 
@@ -196,10 +202,11 @@ def _dedented(text: str) -> str:
         indent = line[: len(line) - len(line.lstrip(" \t"))]
         for token in _TOKENS.findall(line):
             if token == _OPEN:
-                opened.append((indent, len(out) + 1))
+                opened.append((indent, _THIS_LINE))
             elif opened:
                 outer, start = opened.pop()
-                out[start:] = _reindented(out[start:], outer)
+                if start != _THIS_LINE:
+                    out[start:] = _reindented(out[start:], outer)
         before, *labelled = line.split(_LABEL)
         out.append(_TOKENS.sub("", _BETWEEN.sub(" ", before)).rstrip() if labelled or _TOKENS.search(line) else line)
         for piece in labelled:
@@ -208,6 +215,7 @@ def _dedented(text: str) -> str:
                 out += ["", indent + shown]
         if labelled:
             out.append("")
+        opened = [(outer, len(out) if start == _THIS_LINE else start) for outer, start in opened]
     return "\n".join(out)
 
 

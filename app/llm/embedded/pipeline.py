@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from app.llm.embedded.genai import openvino_genai
 from app.llm.embedded.spec import EngineSpec
@@ -43,14 +42,15 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    pipeline: Any
-    tokenizer: Any
+    pipeline: openvino_genai.ContinuousBatchingPipeline
+    tokenizer: openvino_genai.Tokenizer
     context_tokens: int  # the lesser of what is wanted and what the model was made for
 
 
 def load(folder: Path, spec: EngineSpec) -> Loaded:
     """Takes 2 to 3 s and 250 MB. The KV cache grows with use to its limit and stays there, as prefix cache:
-    max_running x context_tokens, which is 450 MB for SmolLM2-135M at 8 x 4,096."""
+    max_running x context_tokens, which is 450 MB for SmolLM2-135M at 8 x 4,096.
+    """
     tokenizer = openvino_genai.Tokenizer(folder)
     context = min(spec.context_tokens, _longest_encoding(tokenizer, spec.context_tokens))
     scheduler = openvino_genai.SchedulerConfig()
@@ -65,12 +65,12 @@ def load(folder: Path, spec: EngineSpec) -> Loaded:
     return Loaded(pipeline, tokenizer, context)
 
 
-def _longest_encoding(tokenizer: Any, wanted: int) -> int:
+def _longest_encoding(tokenizer: openvino_genai.Tokenizer, wanted: int) -> int:
     # The tokenizer cuts silently at the model's own context, which no other call tells.
     return int(tokenizer.encode("a " * (wanted + 2), add_special_tokens=False).input_ids.shape[1])
 
 
-def generation_config(sampling: Sampling, base: Any) -> Any:
+def generation_config(sampling: Sampling, base: openvino_genai.GenerationConfig) -> openvino_genai.GenerationConfig:
     """`base`: the pipeline's own config, for its end-of-text tokens. Raises RuntimeError on impossible values."""
     config = openvino_genai.GenerationConfig(
         max_new_tokens=sampling.max_tokens,
@@ -89,14 +89,14 @@ def generation_config(sampling: Sampling, base: Any) -> Any:
         if sampling.top_k > 0:
             config.top_k = sampling.top_k
         # Without a seed of its own every request would get seed 0, and the same answer.
-        seed = random.getrandbits(32) if sampling.seed is None else sampling.seed  # noqa: S311
+        seed = random.getrandbits(32) if sampling.seed is None else sampling.seed
         config.rng_seed = seed % 2**32
     _constrain(config, sampling)
     config.validate()
     return config
 
 
-def _constrain(config: Any, sampling: Sampling) -> None:
+def _constrain(config: openvino_genai.GenerationConfig, sampling: Sampling) -> None:
     structured = openvino_genai.StructuredOutputConfig
     if sampling.json_schema:
         config.structured_output_config = structured(json_schema=sampling.json_schema)

@@ -10,6 +10,7 @@ import secrets
 import socket
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import httpx
 import structlog
@@ -81,11 +82,10 @@ class EmbeddedEngine:
         self._gguf = locate(self._settings.model)
         self._data_dir.mkdir(parents=True, exist_ok=True)
         self._reserved = _reserve_port()
-        try:
+        async with contextlib.AsyncExitStack() as undo:
+            undo.push_async_callback(self.stop)
             await self._launch()
-        except BaseException:
-            await self.stop()
-            raise
+            undo.pop_all()
         self._watcher = asyncio.create_task(self._watch(), name="engine watch")
 
     async def stop(self) -> None:
@@ -145,10 +145,10 @@ class EmbeddedEngine:
                 await process.stdin.drain()
         return process
 
-    def _open_log(self) -> contextlib.AbstractContextManager[int]:
+    def _open_log(self) -> BinaryIO:
         if self.log_path.exists() and self.log_path.stat().st_size > _LOG_BYTES:
             self.log_path.replace(self.log_path.with_name("engine.log.1"))
-        return _opened(self.log_path)
+        return self.log_path.open("ab")
 
     async def _until_healthy(self) -> None:
         while not await self._answers(timeout=1.0):
@@ -232,8 +232,3 @@ def _reserve_port() -> socket.socket:
     reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     reserved.bind((HOST, 0))
     return reserved
-
-
-@contextlib.contextmanager
-def _opened(path: Path):  # type: ignore[no-untyped-def]
-    ...

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+
+from app.llm.embedded.genai import openvino_genai
 
 # A noncharacter: never part of a text, so it can mark places in one.
 _CUT = "\ufdd0"
@@ -13,7 +14,7 @@ _CUT = "\ufdd0"
 class PromptEncoder:
     """Text of messages never becomes a control token, whatever it spells."""
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: openvino_genai.Tokenizer) -> None:
         self._tokenizer = tokenizer
         self.special = special_tokens(tokenizer)
         longest_first = sorted(self.special, key=len, reverse=True)
@@ -44,7 +45,7 @@ class PromptEncoder:
         return text
 
 
-def special_tokens(tokenizer: Any) -> dict[str, int]:
+def special_tokens(tokenizer: openvino_genai.Tokenizer) -> dict[str, int]:
     """The control tokens: those that a decoder leaves out although they spell something."""
     vocabulary: dict[bytes, int] = tokenizer.get_vocab()
     spelled = [(name.decode("utf-8", "ignore"), token) for name, token in vocabulary.items()]

@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.errors import DocentError
 from app.llm.embedded.engine import Piece, TokenLogprob
 
 
-class RequestRefused(Exception):
+class RequestRefused(DocentError):
     """Becomes the answer `{"error": {"message", "type", "param", "code"}}` with the status."""
 
     def __init__(
@@ -23,9 +24,8 @@ class RequestRefused(Exception):
         code: str | None = None,
         retry_after: int | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(message, retry_after=retry_after)
         self.status = status
-        self.retry_after = retry_after
         self.body = error_body(message, kind=kind, param=param, code=code)
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from app.errors import InvalidInput
+
 _MAX_DEPTH = 8
 _MAX_NODES = 256
 _MAX_LENGTH = 500  # of a string: at 2,000 the compiler takes 2 s, and everybody waits
@@ -29,7 +31,7 @@ _KEYWORDS = {
 }
 
 
-class SchemaRefused(ValueError):
+class SchemaRefused(InvalidInput):
     """Its text says what is not supported, and where."""
 
 
@@ -134,11 +136,12 @@ def _enum(value: object, where: str, depth: int) -> list[Any]:
     return [_const(item, where, depth) for item in value]
 
 
-def _const(value: object, where: str, _depth: int) -> Any:
-    number = isinstance(value, int) and abs(value) <= _MAX_INTEGER
-    if value is not None and not number and not (isinstance(value, str) and plain_text(value)):
-        raise SchemaRefused(f"{where}: only plain strings, whole numbers, true, false and null are supported")
-    return value
+def _const(value: object, where: str, _depth: int) -> str | int | None:
+    if value is None or (isinstance(value, int) and abs(value) <= _MAX_INTEGER):
+        return value
+    if isinstance(value, str) and plain_text(value):
+        return value
+    raise SchemaRefused(f"{where}: only plain strings, whole numbers, true, false and null are supported")
 
 
 def _range(core: dict[str, Any], names: tuple[str, str], least: int, most: int, where: str) -> dict[str, int]:
@@ -153,5 +156,3 @@ def _range(core: dict[str, Any], names: tuple[str, str], least: int, most: int, 
     if len(found) == 2 and found[names[0]] > found[names[1]]:
         raise SchemaRefused(f"{where}: {names[0]} is greater than {names[1]}")
     return found
-
-

@@ -15,14 +15,14 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.llm.embedded.engine import Engine, Generation, Piece, QueueFull
+from app.errors import Overloaded
+from app.llm.embedded.engine import Engine, Generation, Piece
 from app.llm.embedded.pipeline import Sampling
 from app.llm.embedded.prompt import PromptEncoder
 from app.llm.embedded.protocol import Answer, ChatRequest, RequestRefused, error_body, models
 from app.llm.embedded.schema import SchemaRefused, checked_schema, plain_text
 
 _MAX_BODY_BYTES = 4_000_000  # a context of 8,192 tokens is about 40 kB
-_RETRY_AFTER_SECONDS = 2  # about the time of one short answer
 _CLIENT_GONE = 499  # as nginx logs it; nobody reads the answer
 
 
@@ -45,13 +45,13 @@ class ChatService:
         sampling = self._sampling(body, len(prompt))
         try:
             return self.engine.submit(prompt, sampling)
-        except QueueFull as error:
+        except Overloaded as error:
             raise RequestRefused(
-                "too many requests: try again shortly",
+                error.detail,
                 status=429,
                 kind="rate_limit_error",
                 code="queue_full",
-                retry_after=_RETRY_AFTER_SECONDS,
+                retry_after=error.retry_after,
             ) from error
         except RuntimeError as error:
             raise RequestRefused(f"the engine refuses these settings: {error}") from error
@@ -105,7 +105,7 @@ def _constraint(body: ChatRequest) -> tuple[tuple[str, ...], str]:
     choice = tuple(structured.choice or ()) if structured else ()
     if not all(text and plain_text(text) for text in choice):
         raise RequestRefused("choices must be plain text of 1 to 500 characters", param="structured_outputs.choice")
-    schemas: list[Any] = []
+    schemas: list[object] = []
     if structured and structured.json_ is not None:
         schemas.append(structured.json_)
     if form and form.type == "json_object":
@@ -120,8 +120,8 @@ def _constraint(body: ChatRequest) -> tuple[tuple[str, ...], str]:
         raise RequestRefused(f"this JSON schema is not supported: {error}", code="unsupported_schema") from error
 
 
-def _parsed(schema: Any) -> Any:
-    """vLLM takes a schema as text, too."""
+def _parsed(schema: object) -> object:
+    """As vLLM, takes a schema as text, too."""
     if not isinstance(schema, str):
         return schema
     try:

@@ -40,7 +40,9 @@ def test_content_hash_and_absolute_path(tmp_path: Path) -> None:
 
 def test_single_file_has_its_folder_as_root(tmp_path: Path) -> None:
     assert paths_and_reasons(write(tmp_path, "docs/a.md")) == (["a.md"], {})
-    assert paths_and_reasons(write(tmp_path, "docs/a.exe"))[1] == {"a.exe": "'.exe' is not a kind of file that can be read."}
+    assert paths_and_reasons(write(tmp_path, "docs/a.exe"))[1] == {
+        "a.exe": "'.exe' is not a kind of file that can be read."
+    }
 
 
 def test_missing_root(tmp_path: Path) -> None:

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from tests.index.readers.conftest import Read
+from app.index.section import Section
+
+Read = Callable[..., list[Section]]
 
 
 def test_sections_by_heading(read: Read) -> None:
@@ -46,7 +50,9 @@ def test_broken_front_matter_keeps_the_page(read: Read, front: str) -> None:
 
 
 def test_alias_bomb_in_front_matter(read: Read) -> None:
-    bomb = "a: &a [1,1,1,1,1,1,1,1,1,1]\n" + "".join(f"{y}: &{y} [{','.join([f'*{x}'] * 10)}]\n" for x, y in zip("abcdefg", "bcdefgh", strict=True))
+    bomb = "a: &a [1,1,1,1,1,1,1,1,1,1]\n" + "".join(
+        f"{y}: &{y} [{','.join([f'*{x}'] * 10)}]\n" for x, y in zip("abcdefg", "bcdefgh", strict=True)
+    )
     assert read("page.md", f"---\n{bomb}---\ntext\n")[0].text == "text"
 
 
@@ -55,7 +61,10 @@ def test_title_from_file_name(read: Read) -> None:
 
 
 def test_setext_headings_and_code_that_looks_like_headings(read: Read) -> None:
-    text = "Title\n=====\n\nOne\n---\n\n```sh\n# comment\nimport x from 'y'\n<Tabs>\n:::note\n```\n\n    # indented\n\n~~~\n## no\n~~~\n"
+    text = (
+        "Title\n=====\n\nOne\n---\n\n```sh\n# comment\nimport x from 'y'\n<Tabs>\n:::note\n```\n\n"
+        "    # indented\n\n~~~\n## no\n~~~\n"
+    )
     (section,) = read("a.md", text)
     assert (section.title, section.heading_path) == ("Title", ("One",))
     assert "# comment\nimport x from 'y'\n<Tabs>\n:::note\n```" in section.text
@@ -64,7 +73,11 @@ def test_setext_headings_and_code_that_looks_like_headings(read: Read) -> None:
 
 def test_explicit_heading_ids(read: Read) -> None:
     sections = read("a.md", "## One {#custom-id}\n\nx\n\n## Two {: #two_b }\n\ny\n\n## Three {/* #mdx */}\n\nz\n")
-    assert [(s.heading_path, s.anchor) for s in sections] == [(("One",), "custom-id"), (("Two",), "two_b"), (("Three",), "mdx")]
+    assert [(s.heading_path, s.anchor) for s in sections] == [
+        (("One",), "custom-id"),
+        (("Two",), "two_b"),
+        (("Three",), "mdx"),
+    ]
 
 
 def test_repeated_headings(read: Read) -> None:
@@ -72,12 +85,16 @@ def test_repeated_headings(read: Read) -> None:
 
 
 def test_fence_titles(read: Read) -> None:
-    (section,) = read("a.md", 'Run it:\n```bash title="Load Model" {1}\n  curl x\n```\n\n```js showLineNumbers\n1\n```\n')
+    (section,) = read(
+        "a.md", 'Run it:\n```bash title="Load Model" {1}\n  curl x\n```\n\n```js showLineNumbers\n1\n```\n'
+    )
     assert section.text == "Run it:\n\nLoad Model:\n```bash\n  curl x\n```\n\n```js\n1\n```"
 
 
 def test_fence_in_list_and_quote(read: Read) -> None:
-    text = "- Item:\n  ```py\n  def f():\n      pass\n\n  ```\n\n> ```\n> quoted\n> ```\n\n````md\n```\ninner\n```\n````\n"
+    text = (
+        "- Item:\n  ```py\n  def f():\n      pass\n\n  ```\n\n> ```\n> quoted\n> ```\n\n````md\n```\ninner\n```\n````\n"
+    )
     assert read("a.md", text)[0].text == text.strip()
 
 
@@ -120,17 +137,18 @@ too
 
 
 def test_html_in_markdown(read: Read) -> None:
-    text = '<div class="left">\n\nText <b>bold</b><br/>more <code>a&lt;b</code> and <https://x.y>.\n\n</div>\n\n<img src="x.png">\n'
+    text = (
+        '<div class="left">\n\nText <b>bold</b><br/>more <code>a&lt;b</code> and <https://x.y>.\n\n'
+        '</div>\n\n<img src="x.png">\n'
+    )
     assert read("a.md", text)[0].text == "Text bold more `a<b` and <https://x.y>."
 
 
 def test_image_lines_are_dropped_and_links_stay(read: Read) -> None:
-    text = "![Logo](a.png)\n\n[![CI](b.svg)](https://ci) ![x](y)\n\nSee [this](b.md) ![icon](i.png).\n---\nafter\n"
-    sections = read("a.md", "intro\n![Logo](a.png)\n---\n\n" + text.replace("---\n", ""))
-    assert sections[0].text == "intro\n\n---\n\nSee [this](b.md) ![icon](i.png).\nafter" or "---" not in sections[0].text
-    assert "Logo" not in sections[0].text
-    assert "See [this](b.md) ![icon](i.png)." in sections[0].text
-    assert sections[0].heading_path == ()
+    text = "intro\n![Logo](a.png)\n---\n\n[![CI](b.svg)](https://ci) ![x](y)\n\nSee [this](b.md) ![icon](i.png).\n"
+    (section,) = read("a.md", text)
+    assert section.heading_path == ()
+    assert section.text == "intro\n\nSee [this](b.md) ![icon](i.png)."
 
 
 def test_details_are_sections(read: Read) -> None:
@@ -186,7 +204,10 @@ def test_docusaurus_admonitions(read: Read) -> None:
 
 
 def test_mkdocs_admonitions(read: Read) -> None:
-    text = '!!! note "Mind this"\n    Body.\n\n    ```py title="a.py"\n    if x:\n        y\n    ```\n\n??? tip\n    B\n\nafter\n\n=== "Linux"\n\n    C\n'
+    text = (
+        '!!! note "Mind this"\n    Body.\n\n    ```py title="a.py"\n    if x:\n        y\n    ```\n\n'
+        '??? tip\n    B\n\nafter\n\n=== "Linux"\n\n    C\n'
+    )
     assert read("a.md", text)[0].text == (
         "**Note: Mind this**\n\nBody.\n\na.py:\n```py\nif x:\n    y\n```\n\n**Tip**\n\nB\n\nafter\n\nLinux:\n\nC"
     )

@@ -53,7 +53,17 @@ def test_relative_url_keeps_the_file_name() -> None:
 
 def test_slugs_of_github() -> None:
     slugger = Slugger()
-    headings = ["Step 1: Install it!", "C++ & `Rust`", "Übersicht", "snake_case-name", "A  b", "FAQ", "FAQ", "FAQ-1", "FAQ"]
+    headings = [
+        "Step 1: Install it!",
+        "C++ & `Rust`",
+        "Übersicht",
+        "snake_case-name",
+        "A  b",
+        "FAQ",
+        "FAQ",
+        "FAQ-1",
+        "FAQ",
+    ]
     assert [slugger.slug(heading) for heading in headings] == [
         "step-1-install-it",
         "c--rust",
