@@ -184,7 +184,7 @@ function codeBlock(lines, at) {
     element("button", { type: "button", class: "copy", "aria-label": "Copy the code" }, "Copy"),
   );
   const label = language ? `Code, ${language}` : "Code";
-  const pre = element("pre", { tabindex: "0", role: "region", "aria-label": label }, element("code", {}, code.join("\n")));
+  const pre = element("pre", { tabindex: "0", role: "group", "aria-label": label }, element("code", {}, code.join("\n")));
   return [element("div", { class: "code", dir: "ltr" }, head, pre), end + 1];
 }
 
@@ -226,7 +226,7 @@ function table(lines, at, cite) {
     );
     node.append(element("tr", {}, ...cells));
   }
-  return [element("div", { class: "table", tabindex: "0", role: "region", "aria-label": "Table" }, node), end];
+  return [element("div", { class: "table", tabindex: "0", role: "group", "aria-label": "Table" }, node), end];
 }
 
 /** Make the children of `shown` equal to those of `fresh`, leaving alone what is equal: focus and selection stay. */
@@ -347,7 +347,7 @@ class Turn {
         "p",
         { class: "outcome", "data-tone": tone },
         element("span", { class: "outcome-text" }, text),
-        element("span", { dir: "ltr" }, `${seconds} s`),
+        element("span", {}, element("bdi", {}, `${seconds} s`)),
       ),
     );
   }
@@ -591,6 +591,7 @@ async function copy(button) {
   if (navigator.clipboard) await navigator.clipboard.writeText(code.textContent).catch(() => (copied = false));
   else copied = copySelected(code);
   button.textContent = copied ? "Copied" : "Not copied";
+  announce(button.textContent);
   setTimeout(() => (button.textContent = "Copy"), 1600);
 }
 

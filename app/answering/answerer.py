@@ -37,6 +37,7 @@ from app.index.terms import terms
 from app.llm.client import ChatClient, Message
 
 _DROPS_IN_A_ROW = 4  # generation is cut short when this many sentences in a row did not stand
+_ALIKE = 0.8  # share of common terms from which on a segment repeats another
 _REPEATS = 2  # and when the model says for the second time what it has said
 
 AnswerEvent = AnswerDelta | AnswerCitation | AnswerCompleted
@@ -69,7 +70,8 @@ class _Run:
     usage: Usage = field(default_factory=Usage)
     trouble: list[Reason] = field(default_factory=list)
     raw: list[str] = field(default_factory=list)
-    said: set[frozenset[str]] = field(default_factory=set)
+    said: list[frozenset[str]] = field(default_factory=list)
+    lead_in: tuple[Segment, Support] | None = None
     drops: int = 0
     repeats: int = 0
     refused: bool = False
@@ -208,15 +210,25 @@ class Answerer:
             run.refused = True
             return []
         said = frozenset(terms(segment.text)) if segment.kind != "code" else frozenset({segment.text})
-        if said in run.said:
+        if any(_alike(said, earlier) for earlier in run.said):
             run.repeats += 1
             return self._drop(run, segment, Support(None, 0.0, "it was said before"))
-        run.said.add(said)
+        run.said.append(said)
         support = await asyncio.to_thread(material.check.support, segment)
         if support.problem or support.quote is None:
             return self._drop(run, segment, support)
         run.drops = 0
-        return self._accept(run, segment, support.quote, support.score)
+        if segment.kind == "sentence" and segment.text.endswith(":"):
+            run.lead_in = (segment, support)
+            return []
+        return [*self._led_in(run), *self._accept(run, segment, support.quote, support.score)]
+
+    def _led_in(self, run: _Run) -> list[AnswerDelta | AnswerCitation]:
+        """A sentence that announces what follows is shown with it, and never alone."""
+        held, run.lead_in = run.lead_in, None
+        if held is None or held[1].quote is None:
+            return []
+        return self._accept(run, held[0], held[1].quote, held[1].score)
 
     @staticmethod
     def _drop(run: _Run, segment: Segment, support: Support) -> list[AnswerDelta | AnswerCitation]:
@@ -281,6 +293,11 @@ class Answerer:
         )
         run.trace.stages["timings_ms"] = run.timings.model_dump()
         return AnswerCompleted(answer=answer)
+
+
+def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
+    """Whether two segments say the same in the same words."""
+    return len(one & other) >= _ALIKE * len(one | other)
 
 
 def _as_segment(quote: Quote) -> Segment:

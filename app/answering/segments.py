@@ -25,6 +25,7 @@ class Segment:
 
 _MARKER = re.compile(r"\s*\[(\d{1,3})\](?!\()")
 _FENCE = re.compile(r"^\s*(```+|~~~+)")
+_HEADING = re.compile(r"^#{1,6}\s")
 _ITEM = re.compile(r"^\s*(?:[-*+]|\d{1,3}[.)])\s+")
 # A sentence ends at . ! ? : with its closing quotes and markers, before a blank and what may begin another one.
 _END = re.compile(r"([.!?]+[\"')\]*_`]*(?:\s*\[\d{1,3}\])*)\s+(?=[\"'(\[*_`A-Z0-9])")
@@ -94,7 +95,7 @@ class Segmenter:
         yield from self._table()
         if fence:
             self._fence, self._block = fence[1], [line]
-        elif not line.strip():
+        elif not line.strip() or _HEADING.match(line):  # a heading claims nothing, so there is nothing to check
             self._paragraph = True
         elif _ITEM.match(line):
             yield from self._segment("item", line.rstrip())
@@ -119,4 +120,4 @@ class Segmenter:
 def _special(held: str) -> bool:
     """Whether the line that is arriving may be a fence, a list item or a table row, or cannot be told yet."""
     start = held.lstrip()
-    return start[:1] in {"", "`", "~", "|"} or bool(re.match(r"(?:[-*+]|\d{1,3}[.)]?)(?:\s|$)", start))
+    return start[:1] in {"", "`", "~", "|", "#"} or bool(re.match(r"(?:[-*+]|\d{1,3}[.)]?)(?:\s|$)", start))

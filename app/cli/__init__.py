@@ -7,7 +7,9 @@ import sys
 import typer
 
 from app.cli import ask, database, index, search, serve
+from app.config import LogSettings
 from app.errors import DocentError
+from app.logs import configure_logs
 
 app = typer.Typer(
     name="docent",
@@ -27,6 +29,7 @@ app.add_typer(index.source_app, name="source")
 
 def main() -> None:
     """Entry point. Exit codes: 0 done, 1 an error that says what to do, 2 wrong usage, 130 interrupted."""
+    configure_logs(LogSettings(level="warning"))  # stdout is for answers; `serve` sets its own
     try:
         app()
     except DocentError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -14,6 +15,9 @@ from app.index.section import Chunk, Section, Span
 _SMALL = 3  # a chunk filled to less than 1/3 takes the beginning of a section that has to be split
 _TAIL = 4  # a last part below 1/4 of the limit makes the parts of its section be balanced
 _LABEL_TOKENS = 15  # a line of at most so many tokens before code is its title: the sentence before it stays too
+# WordPiece takes a word of more than 100 characters (base64, minified code) for one unknown token, other models do not.
+_LONG_WORD = re.compile(r"\S{101,}")
+_LONG_WORD_CHARS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,8 @@ class _Packer:
 
     def _count(self, text: str) -> int:
         if text not in self._counted:
-            self._counted[text] = self._count_tokens(text)
+            hidden = sum(len(word) // _LONG_WORD_CHARS for word in _LONG_WORD.findall(text))
+            self._counted[text] = self._count_tokens(text) + hidden
         return self._counted[text]
 
 

@@ -167,6 +167,11 @@ def test_text_without_any_place_to_cut(count: Count) -> None:
     for text in (f"```json\n{line}\n```", line, "word" * 600, "字" * 900):
         for chunk in chunk_page([section(text)], source="s", count_tokens=count, limit=300, overlap=30):
             assert chunk.tokens <= 310
+    assert max(len(chunk.text) for chunk in chunks_of_one_word("x" * 20_000, count)) < 1500
+
+
+def chunks_of_one_word(word: str, count: Count) -> list[Chunk]:
+    return chunk_page([section(word)], source="s", count_tokens=count, limit=300, overlap=30)
 
 
 def test_a_long_context_leaves_room(count: Count) -> None:

@@ -17,6 +17,9 @@ class UnreadableFile(DocentError):
     title = "A file could not be read"
 
 
+_MAX_PATH = 12  # headings in a path; folds may be nested deeper
+
+
 @dataclass(frozen=True, slots=True)
 class SourceFile:
     """A file that can be read.
@@ -72,6 +75,7 @@ class Outline:
     def __init__(self, title: str = "") -> None:
         self.title = title
         top = _Entry(level=0, heading="", anchor="", within="")
+        self._folds = 0  # open ones
         self._all = [top]
         self._open = [top]
         self._paths: list[tuple[str, ...]] = [()]
@@ -91,12 +95,14 @@ class Outline:
 
     def enter(self, summary: str) -> None:
         """Start a folded section (<details>) below the current one."""
+        self._folds += 1
         self._push(_Entry(self._open[-1].level, summary, "", within=self._anchor(), folded=True))
 
     def leave(self) -> None:
         """End the innermost folded section: what follows belongs to the section around it."""
-        if not any(entry.folded for entry in self._open):
+        if self._folds == 0:
             return
+        self._folds -= 1
         while not self._open.pop().folded:
             pass
 
@@ -118,7 +124,8 @@ class Outline:
     def _push(self, entry: _Entry) -> None:
         self._open.append(entry)
         self._all.append(entry)
-        self._paths.append(tuple(opened.heading for opened in self._open[1:]))
+        above = self._open[1:_MAX_PATH]
+        self._paths.append((*(opened.heading for opened in above if opened is not entry), entry.heading))
 
     def _anchor(self) -> str:
         return self._open[-1].anchor or self._open[-1].within

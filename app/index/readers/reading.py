@@ -27,7 +27,10 @@ def read_sections(file: SourceFile, base_url: str) -> list[Section]:
         raise UnreadableFile(f"The file cannot be read any more: {error.strerror}.") from error
     if hashlib.sha256(data).hexdigest() != file.content_hash:
         raise UnreadableFile("The file changed while it was being read; index again.")
-    page = _read(decode(data), file.path)
+    try:
+        page = _read(decode(data), file.path)
+    except RecursionError as error:
+        raise UnreadableFile("Its content is nested too deeply.") from error
     url = page_url(base_url, file.path, slug=page.slug, doc_id=page.doc_id)
     return [
         Section(

@@ -105,6 +105,8 @@ _SUMMARY_TAG = (re.compile(r"<summary\b[^>]*>", re.IGNORECASE), re.compile(r"</s
 _BARE_DETAILS = re.compile(r"(<details\b[^>]*>)(?!\s*<summary\b)", re.IGNORECASE)
 _DETAILS_END = re.compile(r"</details\s*>", re.IGNORECASE)
 _THIS_LINE = -1  # stands for the line being read, whose blocks begin below it
+_UNTOUCHED = -2  # stands for a block nested so deeply that its indentation stays
+_MAX_DEPTH = 30
 _TOKENS = re.compile(f"[{_OPEN}{_CLOSE}]")
 _BETWEEN = re.compile(rf"(?<=\S)[{_OPEN}{_CLOSE}]+(?=\S)")
 _ANY_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
@@ -202,10 +204,10 @@ def _dedented(text: str) -> str:
         indent = line[: len(line) - len(line.lstrip(" \t"))]
         for token in _TOKENS.findall(line):
             if token == _OPEN:
-                opened.append((indent, _THIS_LINE))
+                opened.append((indent, _THIS_LINE if len(opened) < _MAX_DEPTH else _UNTOUCHED))
             elif opened:
                 outer, start = opened.pop()
-                if start != _THIS_LINE:
+                if start >= 0:
                     out[start:] = _reindented(out[start:], outer)
         before, *labelled = line.split(_LABEL)
         out.append(_TOKENS.sub("", _BETWEEN.sub(" ", before)).rstrip() if labelled or _TOKENS.search(line) else line)

@@ -58,11 +58,20 @@ def load(folder: Path, spec: EngineSpec) -> Loaded:
     scheduler.max_num_seqs = spec.max_running
     scheduler.dynamic_split_fuse = True
     scheduler.enable_prefix_caching = True
-    # One block more each: a context that ends within a block. All requests fit, so none is ever preempted.
-    scheduler.num_kv_blocks = spec.max_running * (context // _BLOCK_TOKENS + 1)
+    scheduler.num_kv_blocks = _kv_blocks(context, spec.max_running)
     properties = {**_PROPERTIES, "INFERENCE_NUM_THREADS": spec.threads}
     pipeline = openvino_genai.ContinuousBatchingPipeline(folder, tokenizer, scheduler, "CPU", **properties)
     return Loaded(pipeline, tokenizer, context)
+
+
+def _kv_blocks(context: int, max_running: int) -> int:
+    """Room for the whole context of one request, and for half of it of each that runs; more are recomputed in turn.
+
+    The cache grows with use up to this and stays, as prefix cache: 230 MB for SmolLM2-135M at 8 x 4,096 tokens,
+    which holds 8 requests of 2,048.
+    """
+    # One block more each, for contexts that end within a block.
+    return max(context, max_running * context // 2) // _BLOCK_TOKENS + max_running + 1
 
 
 def _longest_encoding(tokenizer: openvino_genai.Tokenizer, wanted: int) -> int:

@@ -57,7 +57,10 @@ class EmbeddedEngine:
 
     @property
     def port(self) -> int:
-        return int(self._reserved.getsockname()[1]) if self._reserved else 0
+        """Reserved when it is first asked for, and kept until `stop`."""
+        if self._reserved is None:
+            self._reserved = _reserve_port()
+        return int(self._reserved.getsockname()[1])
 
     @property
     def base_url(self) -> str:
@@ -81,7 +84,6 @@ class EmbeddedEngine:
             )
         self._gguf = locate(self._settings.model)
         self._data_dir.mkdir(parents=True, exist_ok=True)
-        self._reserved = _reserve_port()
         async with contextlib.AsyncExitStack() as undo:
             undo.push_async_callback(self.stop)
             await self._launch()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from app.index.readers import UnreadableFile
 from app.index.section import Section
 
 Read = Callable[..., list[Section]]
@@ -220,3 +221,27 @@ def test_headings_without_text(read: Read) -> None:
 def test_unclosed_markup_does_not_crash(read: Read) -> None:
     text = "# A\n\n<Tabs <div\n\n</details>\n\n<details>\n<summary>S</summary>\nx\n\n```\n# unclosed"
     assert "unclosed" in "\n".join(s.text for s in read("a.mdx", text))
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<!-- " * 20_000,
+        "<details>\n" * 5_000,
+        "<Tabs>\n" * 5_000 + "</Tabs>\n" * 5_000,
+        "<pre>" * 20_000,
+        "<summary>" * 20_000,
+        "` `` " * 20_000,
+        "![a](" * 20_000,
+        "```\n" * 20_001,
+    ],
+)
+def test_hostile_markdown_takes_no_long_time(read: Read, text: str) -> None:
+    assert isinstance(read("a.mdx", text), list)
+
+
+def test_too_deep_nesting(read: Read) -> None:
+    text = "\n".join("    " * depth + "!!! note" for depth in range(600)) + "\n" + "    " * 600 + "x"
+    with pytest.raises(UnreadableFile, match="deep"):
+        read("a.md", text)
