@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from app.answering.answer import (
     Answer,
@@ -22,7 +22,7 @@ from app.answering.answer import (
 from app.answering.composition import Composition
 from app.answering.decision import ABSTENTION_TEXTS, Verdict, abstention, judge
 from app.answering.evidence import weigh
-from app.answering.extract import Extractor
+from app.answering.extract import Extractor, shown
 from app.answering.grounding import GroundingCheck, Support, mean
 from app.answering.plan import Plan, plan
 from app.answering.prompt import NOT_IN_DOCS, PROMPT_VERSION, Passage, Turn, render_answer_prompt
@@ -214,11 +214,11 @@ class Answerer:
             run.repeats += 1
             return self._drop(run, segment, Support(None, 0.0, "it was said before"))
         run.said.append(said)
-        support = await asyncio.to_thread(material.check.support, segment)
+        support = await asyncio.to_thread(self._supported, run, segment, material)
         if support.problem or support.quote is None:
             return self._drop(run, segment, support)
         run.drops = 0
-        if segment.kind == "sentence" and segment.text.endswith(":"):
+        if segment.kind in {"sentence", "item"} and segment.text.rstrip("*_ ").endswith(":"):
             run.lead_in = (segment, support)
             return []
         return [*self._led_in(run), *self._accept(run, segment, support.quote, support.score)]
@@ -229,6 +229,18 @@ class Answerer:
         if held is None or held[1].quote is None:
             return []
         return self._accept(run, held[0], held[1].quote, held[1].score)
+
+    def _supported(self, run: _Run, segment: Segment, material: _Material) -> Support:
+        """The grounding check, and whether what is said has to do with the question."""
+        support = material.check.support(segment)
+        if support.problem or support.quote is None or segment.kind == "code":
+            return support
+        if material.extractor.restates(segment.text):
+            return replace(support, problem="it only repeats the question")
+        continues = run.composition.citations and run.composition.citations[-1].chunk_id == support.quote.chunk.id
+        if not (continues and segment.kind == "item") and not material.extractor.is_relevant(support.quote):
+            return replace(support, problem="its quote has little to do with the question")
+        return support
 
     @staticmethod
     def _drop(run: _Run, segment: Segment, support: Support) -> list[AnswerDelta | AnswerCitation]:
@@ -254,7 +266,7 @@ class Answerer:
         if not run.composition.text:
             kind = "extractive"
             for extract in await asyncio.to_thread(material.extractor.best):
-                for event in self._accept(run, _as_segment(extract.quote), extract.quote, extract.relevance):
+                for event in self._accept(run, shown(extract.quote), extract.quote, extract.relevance):
                     yield event
         if not run.composition.text:
             async for event in self._refuse(run, material.result, "not_grounded", evidence):
@@ -298,13 +310,3 @@ class Answerer:
 def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
     """Whether two segments say the same in the same words."""
     return len(one & other) >= _ALIKE * len(one | other)
-
-
-def _as_segment(quote: Quote) -> Segment:
-    """A quote shown as a part of the answer; a table row is read as a list item."""
-    if quote.kind == "row":
-        cells = [cell.strip() for cell in quote.text.strip("|").split("|")]
-        return Segment("item", "- " + " — ".join(cell for cell in cells if cell), (), False)
-    if quote.kind == "item":
-        return Segment("item", "- " + quote.text.lstrip("-*+ ") if quote.text[0] in "-*+" else quote.text, (), False)
-    return Segment(quote.kind, quote.text, (), quote.kind == "code")

@@ -1,75 +1,106 @@
 """Does what was retrieved hold an answer at all? Decides on abstention before a word is generated.
 
-A logistic model over three features of the retrieval. Its weights were fitted by `bench/fit_evidence.py` on the odd
-half of the labelled questions; `make bench` prints how it does on the even half.
+A logistic model over four features of the retrieval. Its weights are printed by `python -m bench.fit_evidence`, which
+fits them on every other labelled question; `make bench` says how it does on the rest.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import astuple, dataclass
 
-from app.index.search import SearchResult
+from app.index.search import Candidate, SearchResult
 from app.index.terms import terms
 
-# Cosines between a question and the passage that answers it: those of unrelated ones (0) and of good matches (1), by
-# model. MiniLM's were measured on the labelled sets; the others are from their cards' advice and were not.
+# Cosines between a question and the passages of a corpus: of an unrelated one (0) and of a good match (1), by model.
+# MiniLM's are measured (quantiles .1 and .9 of the labelled sets); the others follow the spread that their cards tell.
 _COSINE_RANGES = {
-    "sentence-transformers/all-MiniLM-L6-v2": (0.15, 0.70),
-    "BAAI/bge-": (0.45, 0.80),
+    "sentence-transformers/all-MiniLM-L6-v2": (0.15, 0.75),
+    "BAAI/bge-": (0.45, 0.85),
     "intfloat/": (0.70, 0.90),
 }
-_DEFAULT_RANGE = (0.20, 0.75)
+_DEFAULT_RANGE = (0.20, 0.80)
 _TOP = 5  # chunks whose words may cover the question
-
-# Weights: intercept, closeness, coverage, unknown.
-_WEIGHTS = (-2.0, 3.0, 3.0, -3.0)
+_AGREED = 3  # first places of both rankings that are compared
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """closeness: best cosine on the model's own scale, 0 to 1. coverage: share of the question's terms (by IDF) in the
-    best of the first chunks. unknown: share of them that stands nowhere in the docs. probability: that it is
-    answerable.
+class Features:
+    """What speaks for an answer in the index, each 0 to 1.
+
+    closeness: best cosine, on the model's own scale.
+    coverage: share of the question's terms (by IDF) in the best covering one of the first chunks.
+    reach: the same for the first chunks together.
+    agreement: share of the first places that the dense and the BM25 ranking have in common.
     """
 
     closeness: float
     coverage: float
-    unknown: float
+    reach: float
+    agreement: float
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Of the logistic model, by feature."""
+
+    intercept: float
+    closeness: float
+    coverage: float
+    reach: float
+    agreement: float
+
+
+WEIGHTS = Weights(intercept=-4.25, closeness=3.29, coverage=2.92, reach=2.35, agreement=2.78)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """probability: that the documentation holds the answer, at even odds before."""
+
+    features: Features
     probability: float
 
     def as_dict(self) -> dict[str, float]:
-        return {name: round(value, 4) for name, value in asdict(self).items()}
+        named = zip(("closeness", "coverage", "reach", "agreement"), astuple(self.features), strict=True)
+        return {"probability": round(self.probability, 4), **{name: round(value, 4) for name, value in named}}
 
 
 def weigh(result: SearchResult, model: str) -> Evidence:
     """The evidence in `result` that its question can be answered. model: name of the embedding model."""
-    closeness, coverage, unknown = features(result, model)
-    intercept, *weights = _WEIGHTS
-    logit = intercept + sum(w * x for w, x in zip(weights, (closeness, coverage, unknown), strict=True))
-    return Evidence(closeness, coverage, unknown, 1 / (1 + math.exp(-logit)))
+    found = features(result, model)
+    intercept, *weights = astuple(WEIGHTS)
+    logit = intercept + sum(weight * value for weight, value in zip(weights, astuple(found), strict=True))
+    return Evidence(found, 1 / (1 + math.exp(-logit)))
 
 
-def features(result: SearchResult, model: str) -> tuple[float, float, float]:
-    """closeness, coverage and unknown of Evidence."""
+def features(result: SearchResult, model: str) -> Features:
+    """The features of `result`; without a word that carries a topic the question has closeness only."""
     vocabulary = result.revision.vocabulary
     asked = set(terms(result.question))
     low, high = cosine_range(model)
     best = max((one.dense_score for one in result.candidates if one.dense_score is not None), default=0.0)
     closeness = min(max((best - low) / (high - low), 0.0), 1.0)
     if not asked:
-        return closeness, 0.0, 1.0
-    coverage = max(
-        (
-            vocabulary.coverage(asked, terms(f"{one.chunk.context} {one.chunk.text}"))
-            for one in result.candidates[:_TOP]
-        ),
-        default=0.0,
+        return Features(closeness, 0.0, 0.0, 0.0)
+    held = [set(terms(f"{one.chunk.context} {one.chunk.text}")) for one in result.candidates[:_TOP]]
+    return Features(
+        closeness,
+        coverage=max((vocabulary.coverage(asked, given) for given in held), default=0.0),
+        reach=vocabulary.coverage(asked, set().union(*held)),
+        agreement=_agreement(result.candidates),
     )
-    unknown = vocabulary.weight({term for term in asked if term not in vocabulary}) / vocabulary.weight(asked)
-    return closeness, coverage, unknown
+
+
+def _agreement(candidates: tuple[Candidate, ...]) -> float:
+    both = sum(
+        one.dense_rank is not None and one.sparse_rank is not None and max(one.dense_rank, one.sparse_rank) <= _AGREED
+        for one in candidates
+    )
+    return both / _AGREED
 
 
 def cosine_range(model: str) -> tuple[float, float]:
+    """Cosines that count as 0 and as 1 for an embedding model."""
     fitting = [start for start in _COSINE_RANGES if model.startswith(start)]
     return _COSINE_RANGES[max(fitting, key=len)] if fitting else _DEFAULT_RANGE

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from app.answering.quotes import Quote
+from app.answering.segments import Segment
 from app.index.embedding import Vector
 from app.index.terms import Vocabulary, terms
 
@@ -16,7 +20,13 @@ _EMBEDDED = 8  # quotes whose embedding is asked for: the best by words (about 8
 _PASSAGE_BONUS = 0.15  # for the first passage, falling to 0 at the last: retrieval's word counts, too
 _HEADING_SHARE = 0.5  # what a term in the headings counts beside one in the quote itself
 _KEEP_RATIO = 0.75  # further quotes have to come this close to the best
-_MINIMUM = 0.25
+_RELEVANT_RATIO = 0.6  # and what a model says has to stand on a quote that comes this close
+_WORDS_OF_A_SENTENCE = 4
+
+_YES_OR_NO = re.compile(r"\s*(?:yes|no|not)\b", re.IGNORECASE)
+_LABEL = re.compile(r"\s*\**(?:question|passages?|answer)\**\s*:", re.IGNORECASE)  # the prompt's own words
+_BULLET = re.compile(r"^\s*(?:>\s*)*(?:[-*+]\s+)?")
+_QUOTE_MARK = re.compile(r"^[ \t]*>[ \t]?", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +56,42 @@ class Extractor:
         self._ranks = ranks
         self._vocabulary = vocabulary
         self._embed = embed
+        self._known: dict[Quote, float] = {}
+
+    @cached_property
+    def ranked(self) -> list[Extract]:
+        """The quotes nearest to the question, best first; empty when the passages hold no sentence."""
+        prose = [quote for quote in self._quotes if self._speaks(quote)]
+        by_words = sorted(prose, key=lambda quote: -self.words(quote))[:_EMBEDDED]
+        return sorted((Extract(quote, self.relevance(quote)) for quote in by_words), key=lambda one: -one.relevance)
+
+    @property
+    def top(self) -> float:
+        """Relevance of the nearest quote, 0 when there is none."""
+        return self.ranked[0].relevance if self.ranked else 0.0
 
     def best(self, limit: int = _LIMIT) -> list[Extract]:
         """Up to `limit` quotes, in the order of the documents, with the code that the first one introduces."""
-        prose = [quote for quote in self._quotes if quote.kind != "code"]
-        by_words = sorted(prose, key=lambda quote: -self.words(quote))[:_EMBEDDED]
-        scored = sorted((Extract(quote, self._relevance(quote)) for quote in by_words), key=lambda one: -one.relevance)
-        scored = scored or [Extract(quote, _MINIMUM) for quote in self._quotes[:1]]
-        top = scored[0].relevance
-        kept = [one for one in scored[:limit] if one.relevance >= max(_MINIMUM, _KEEP_RATIO * top)] or scored[:1]
-        code = self._code_after(kept[0].quote)
-        if code is not None:
-            kept = [*kept, Extract(code, kept[0].relevance)]
+        kept = [one for one in self.ranked[:limit] if one.relevance >= _KEEP_RATIO * self.top]
+        if kept and (code := self._code_after(kept[0].quote)) is not None:
+            kept.append(Extract(code, kept[0].relevance))
         return sorted(kept, key=lambda one: (self._ranks[one.quote.passage], one.quote.start))
+
+    def is_relevant(self, quote: Quote) -> bool:
+        """Whether the quote comes near the best one: what a model picks from another topic does not."""
+        return self.relevance(quote) >= _RELEVANT_RATIO * self.top
+
+    def restates(self, text: str) -> bool:
+        """Whether `text` asks, or says nothing that the question does not say, without being a yes or no."""
+        if text.rstrip("*_ ").endswith("?") or _LABEL.match(text):
+            return True
+        return not (frozenset(terms(text)) - self._asked) and not _YES_OR_NO.match(text)
+
+    def _speaks(self, quote: Quote) -> bool:
+        """Whether the quote says something by itself: a few words, and not only the announcement of what follows."""
+        if quote.kind == "code" or len(quote.text.split()) < _WORDS_OF_A_SENTENCE:
+            return False
+        return not quote.text.endswith(":") or self._code_after(quote) is not None
 
     def words(self, quote: Quote) -> float:
         """Share of the question's terms in the quote, those only in its headings counted half; passage rank added."""
@@ -68,9 +101,12 @@ class Extractor:
         bonus = _PASSAGE_BONUS * (1 - rank / max(len(self._ranks), 1))
         return own + _HEADING_SHARE * (with_headings - own) + bonus
 
-    def _relevance(self, quote: Quote) -> float:
-        cosine = float(np.dot(self._vector, self._embed(f"{quote.context}: {quote.text}")))
-        return min(max(0.5 * self.words(quote) + 0.5 * cosine, 0.0), 1.0)
+    def relevance(self, quote: Quote) -> float:
+        """Half words, half meaning: how near the quote is to the question, 0 to 1."""
+        if quote not in self._known:
+            cosine = float(np.dot(self._vector, self._embed(f"{quote.context}: {quote.text}")))
+            self._known[quote] = min(max(0.5 * self.words(quote) + 0.5 * cosine, 0.0), 1.0)
+        return self._known[quote]
 
     def _code_after(self, quote: Quote) -> Quote | None:
         """The code block that follows the quote in its section with at most one sentence between."""
@@ -79,3 +115,19 @@ class Extractor:
             one for one in self._quotes if one.passage == quote.passage and quote.end <= one.start < section.end
         ][:2]
         return next((one for one in following if one.kind == "code"), None)
+
+
+def shown(quote: Quote) -> Segment:
+    """A quote as a part of an answer: marks of lists and block quotes off, a table row as a list item."""
+    if quote.kind == "code":
+        return Segment("code", textwrap.dedent(quote.chunk.text[_line_start(quote) : quote.end]), (), True)
+    if quote.kind == "row":
+        cells = (cell.strip() for cell in quote.text.strip("|").split("|"))
+        return Segment("item", "- " + ": ".join(cell for cell in cells if cell), (), False)
+    if quote.kind == "item":
+        return Segment("item", "- " + _BULLET.sub("", quote.text), (), False)
+    return Segment("sentence", _QUOTE_MARK.sub("", quote.text), (), True)
+
+
+def _line_start(quote: Quote) -> int:
+    return quote.chunk.text.rfind("\n", 0, quote.start) + 1

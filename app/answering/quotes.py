@@ -57,7 +57,9 @@ _RULER = re.compile(r"^\s*\|?[\s:|-]+\|?\s*$")
 
 # Words by which a text speaks to a model instead of a reader. Such a sentence is never quoted and supports nothing,
 # so that an instruction planted in a document cannot reach an answer.
-_SAY = r"(?:say|reply|respond|answer|output|write|print|tell|recommend|include|append|mention|reveal|add|end|begin|ignore)"
+_SAY = (
+    r"(?:say|reply|respond|answer|output|write|print|tell|recommend|include|append|mention|reveal|add|end|begin|ignore)"
+)
 _TO_A_MODEL = re.compile(
     r"\b(?:ignore|disregard|forget|override|bypass)\b[^.!?\n]{0,40}\b(?:instruction|prompt|rule|guideline|above|prior)s?\b"
     r"|\b(?:system|developer)\s+(?:override|note|instruction)s?\b|\[\s*system\b|^\s*system\s*:"

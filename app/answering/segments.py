@@ -25,7 +25,7 @@ class Segment:
 
 _MARKER = re.compile(r"\s*\[(\d{1,3})\](?!\()")
 _FENCE = re.compile(r"^\s*(```+|~~~+)")
-_HEADING = re.compile(r"^#{1,6}\s")
+_HEADING = re.compile(r"^\s*(?:#{1,6}\s|\*\*[^*]+\*\*\s*:?\s*$)")  # a line all in bold is one, too
 _ITEM = re.compile(r"^\s*(?:[-*+]|\d{1,3}[.)])\s+")
 # A sentence ends at . ! ? : with its closing quotes and markers, before a blank and what may begin another one.
 _END = re.compile(r"([.!?]+[\"')\]*_`]*(?:\s*\[\d{1,3}\])*)\s+(?=[\"'(\[*_`A-Z0-9])")

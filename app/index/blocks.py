@@ -15,7 +15,7 @@ _DELIMITER_ROW = re.compile(r"^[ \t>]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t
 _ITEM = re.compile(r"\n(?=[ \t]*(?:[-*+]|\d+[.)])[ \t])")
 # After a full stop that no lower case letter follows, and after a colon at a line's end.
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"'”’)\]*_`]*\s+(?=[^a-z\s])|(?<=[。！？])|(?<=:)[*_]*\n")
-_BARE_NUMBER = re.compile(r"\s*(?:\d+|[A-Za-z])[.)]\s*")
+_BARE_NUMBER = re.compile(r"[\s*_>-]*(?:\d+|[A-Za-z])[.)]\s*")
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,11 +44,13 @@ class EdgeStore:
     def create(cls, folder: Path, dimension: int) -> EdgeStore:
         folder.mkdir(parents=True)
         config = EdgeConfig(
-            vectors={DENSE: EdgeVectorParams(
-                size=dimension,
-                distance=Distance.Cosine,
-                multivector_config=MultiVectorConfig(MultiVectorComparator.MaxSim),
-            )},
+            vectors={
+                DENSE: EdgeVectorParams(
+                    size=dimension,
+                    distance=Distance.Cosine,
+                    multivector_config=MultiVectorConfig(MultiVectorComparator.MaxSim),
+                )
+            },
             sparse_vectors={SPARSE: EdgeSparseVectorParams(modifier=Modifier.Idf)},
             wal_enabled=False,
         )

@@ -24,11 +24,13 @@ class QdrantServerStore:
     def create(cls, client: QdrantClient, collection: str, dimension: int) -> QdrantServerStore:
         client.create_collection(
             collection,
-            vectors_config={DENSE: models.VectorParams(
+            vectors_config={
+                DENSE: models.VectorParams(
                     size=dimension,
                     distance=models.Distance.COSINE,
                     multivector_config=models.MultiVectorConfig(comparator=models.MultiVectorComparator.MAX_SIM),
-                )},
+                )
+            },
             sparse_vectors_config={SPARSE: models.SparseVectorParams(modifier=models.Modifier.IDF)},
         )
         return cls(client, collection)

@@ -214,6 +214,7 @@ def test_blocks_keep_the_text() -> None:
 def test_sentences() -> None:
     text = 'One, e.g. this. Two (v1.2) is "here." Three!\nFour'
     assert sentences(text) == ["One, e.g. this. ", 'Two (v1.2) is "here." ', "Three!\n", "Four"]
+    assert sentences("**3. Run it** Then.") == ["**3. Run it** Then."]
     assert sentences("Do:\n1. One. Two.\n2. Three.") == ["Do:\n", "1. One. Two.\n", "2. Three."]
 
 

@@ -96,6 +96,7 @@ _INLINE = frozenset(
 )
 _REPLACED = {"br": " ", "/td": " | ", "/th": " | ", "li": "- "}
 _NAME = re.compile(r"<(/?)([A-Za-z][\w.-]*)(?=[\s/>])")
+_CLOSING_NAME = re.compile(r"</([A-Za-z][\w.-]*)\s*>")
 _FRAGMENT = re.compile(r"</?>")
 _UNSEEN = (
     re.compile(r"<(?:script|style)\b[^>]*>", re.IGNORECASE),
@@ -138,6 +139,7 @@ def _flat(summary: str) -> str:
 
 def _marked(text: str) -> str:
     """Every tag replaced by the mark that `_dedented` needs, or by nothing."""
+    closed = set(_CLOSING_NAME.findall(text))
     pieces: list[str] = []
     position = 0
     for match in _NAME.finditer(text):
@@ -146,7 +148,7 @@ def _marked(text: str) -> str:
         end = _tag_end(text, match.end())
         if end < 0:
             continue
-        mark = _mark_of(match[1], match[2], text[match.end() : end - 1], text)
+        mark = _mark_of(match[1], match[2], text[match.end() : end - 1], closed)
         if mark is None:
             continue
         pieces += [text[position : match.start()], mark]
@@ -155,8 +157,8 @@ def _marked(text: str) -> str:
     return _FRAGMENT.sub("", "".join(pieces))
 
 
-def _mark_of(slash: str, name: str, attributes: str, text: str) -> str | None:
-    """What stands for a tag, None where it is no tag."""
+def _mark_of(slash: str, name: str, attributes: str, closed: set[str]) -> str | None:
+    """What stands for a tag, None where it is no tag: a component ends itself or is among those `closed` somewhere."""
     if name.lower() in _INLINE and name.islower():
         return _REPLACED.get(slash + name, "")
     if name.lower() in _BLOCKS and name.islower():
@@ -166,14 +168,14 @@ def _mark_of(slash: str, name: str, attributes: str, text: str) -> str | None:
         return None
     if slash:
         return _CLOSE
-    closed = attributes.rstrip().endswith("/")
-    if not closed and f"</{name}>" not in text:
+    ends_itself = attributes.rstrip().endswith("/")
+    if not ends_itself and name not in closed:
         return None
     label = attribute(attributes, "label") or attribute(attributes, "title")
     if not label and name == "TabItem":
         label = attribute(attributes, "value")
     shown = f"{_LABEL}{label.rstrip(':')}:{_LABEL}" if label else ""
-    return shown if closed else _OPEN + shown
+    return shown if ends_itself else _OPEN + shown
 
 
 def _tag_end(text: str, position: int) -> int:
@@ -202,11 +204,13 @@ def _dedented(text: str) -> str:
     opened: list[tuple[str, int]] = []  # indentation of a block's tag, and the first line of its inside
     for line in text.split("\n"):
         indent = line[: len(line) - len(line.lstrip(" \t"))]
+        settled = len(opened)
         for token in _TOKENS.findall(line):
             if token == _OPEN:
                 opened.append((indent, _THIS_LINE if len(opened) < _MAX_DEPTH else _UNTOUCHED))
             elif opened:
                 outer, start = opened.pop()
+                settled = min(settled, len(opened))
                 if start >= 0:
                     out[start:] = _reindented(out[start:], outer)
         before, *labelled = line.split(_LABEL)
@@ -217,7 +221,9 @@ def _dedented(text: str) -> str:
                 out += ["", indent + shown]
         if labelled:
             out.append("")
-        opened = [(outer, len(out) if start == _THIS_LINE else start) for outer, start in opened]
+        for index in range(settled, len(opened)):
+            outer, start = opened[index]
+            opened[index] = (outer, len(out) if start == _THIS_LINE else start)
     return "\n".join(out)
 
 

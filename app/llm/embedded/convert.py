@@ -12,6 +12,9 @@ from app.errors import ConfigurationError
 from app.llm.embedded.genai import openvino_genai
 from app.llm.embedded.weights import converted_folder
 
+# What the C++ side throws on a file it cannot read or does not know: a damaged header is an IndexError.
+_CONVERSION_ERRORS = (RuntimeError, IndexError, ValueError, MemoryError)
+
 
 def converted(gguf: Path, models_dir: Path) -> Path:
     """The folder with the converted model, made where it is missing. A kill in the middle leaves nothing half."""
@@ -34,7 +37,7 @@ def _convert(gguf: Path, folder: Path) -> None:
     link.symlink_to(gguf)
     try:
         openvino_genai.LLMPipeline(link, "CPU", enable_save_ov_model=True)
-    except RuntimeError as error:
+    except _CONVERSION_ERRORS as error:
         raise ConfigurationError(f"{gguf} cannot be converted: {_last_line(error)}") from error
     link.unlink()
     for file in folder.iterdir():  # on disk before the rename is, so that a power cut leaves nothing half either
@@ -43,6 +46,6 @@ def _convert(gguf: Path, folder: Path) -> None:
         os.close(descriptor)
 
 
-def _last_line(error: RuntimeError) -> str:
+def _last_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return lines[-1].strip() if lines else "unknown reason"

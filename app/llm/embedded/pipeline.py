@@ -22,8 +22,9 @@ _PROPERTIES = {"DYNAMIC_QUANTIZATION_GROUP_SIZE": 0}
 class Sampling:
     """How to generate. At most one of choice and json_schema; the schema is one that `schema.py` let pass.
 
-    The seed repeats an answer only while no other request is sampled at the same time: the pipeline has one
-    generator of random numbers, and each new request seeds it again.
+    The seed repeats an answer from the second time on, and only while no other request is sampled at the same time:
+    a prompt from the cache gives slightly other numbers than a new one, and the pipeline has one generator of random
+    numbers, which each new request seeds again.
     """
 
     max_tokens: int
@@ -35,6 +36,7 @@ class Sampling:
     presence_penalty: float = 0.0
     repetition_penalty: float = 1.0
     logprobs: bool = False
+    ignore_eos: bool = False  # go on to max_tokens, as benchmarks want it
     stop: tuple[str, ...] = ()
     choice: tuple[str, ...] = ()
     json_schema: str = ""
@@ -88,6 +90,7 @@ def generation_config(sampling: Sampling, base: openvino_genai.GenerationConfig)
         presence_penalty=sampling.presence_penalty,
         repetition_penalty=sampling.repetition_penalty,
         logprobs=int(sampling.logprobs),
+        ignore_eos=sampling.ignore_eos,
         stop_token_ids=set(base.stop_token_ids),
     )
     config.set_eos_token_id(base.eos_token_id)

@@ -88,6 +88,7 @@ class ChatRequest(_Shape):
     frequency_penalty: float | None = Field(None, ge=-2, le=2)
     presence_penalty: float | None = Field(None, ge=-2, le=2)
     repetition_penalty: float | None = Field(None, gt=0, le=2)
+    ignore_eos: bool = False
     logprobs: bool | None = None
     top_logprobs: int | None = None
     structured_outputs: StructuredOutputs | None = None

@@ -81,6 +81,7 @@ class ChatService:
             presence_penalty=body.presence_penalty or 0.0,
             repetition_penalty=body.repetition_penalty or 1.0,
             logprobs=bool(body.logprobs),
+            ignore_eos=body.ignore_eos,
             stop=body.stop_strings,
             choice=choice,
             json_schema=json_schema,

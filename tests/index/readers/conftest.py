@@ -19,7 +19,7 @@ def read(tmp_path: Path) -> Read:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
-        (file,) = [each for each in scan(path, 1_000_000) if isinstance(each, SourceFile)]
+        (file,) = [each for each in scan(path, 5_000_000) if isinstance(each, SourceFile)]
         return read_sections(SourceFile(name, file.absolute, file.content_hash), base_url)
 
     return read_file

@@ -242,6 +242,6 @@ def test_hostile_markdown_takes_no_long_time(read: Read, text: str) -> None:
 
 
 def test_too_deep_nesting(read: Read) -> None:
-    text = "\n".join("    " * depth + "!!! note" for depth in range(600)) + "\n" + "    " * 600 + "x"
+    text = "\n".join("    " * depth + "!!! note" for depth in range(1100)) + "\n" + "    " * 1100 + "x"
     with pytest.raises(UnreadableFile, match="deep"):
         read("a.md", text)

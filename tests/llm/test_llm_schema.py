@@ -42,7 +42,7 @@ WIDE = {"type": "object", "properties": {f"p{i}": {"type": "null"} for i in rang
         ({"type": []}, "must be one of"),
         ({"type": "string", "pattern": "("}, "pattern is not supported"),
         ({"type": "string", "format": "date"}, "format is not supported"),
-        ({"type": "string", "maxLength": 2000}, "from 0 to 500"),
+        ({"type": "string", "maxLength": 2000}, "from 0 to 32"),
         ({"type": "string", "minLength": 3, "maxLength": 2}, "minLength is greater"),
         ({"type": "string", "minLength": True}, "whole number"),
         ({"type": "string", "minLength": None}, "whole number"),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from app.llm.embedded.text import TextStream
@@ -15,7 +17,7 @@ def replacing_decoder(tokens: list[int]) -> str:
 
 
 @pytest.mark.parametrize("decode", [bytes_decoder, replacing_decoder])
-def test_characters_are_never_broken(decode) -> None:
+def test_characters_are_never_broken(decode: Callable[[list[int]], str]) -> None:
     text = "a😀b日本 ü."
     stream = TextStream(decode, [])
     pieces = [stream.push([byte]) for byte in text.encode()]
@@ -25,7 +27,7 @@ def test_characters_are_never_broken(decode) -> None:
 
 def test_an_unfinished_character_at_the_end_is_left_out() -> None:
     stream = TextStream(replacing_decoder, [])
-    assert stream.push("ab".encode()) + stream.push("😀".encode()[:2]) + stream.finish() == "ab"
+    assert stream.push(b"ab") + stream.push("😀".encode()[:2]) + stream.finish() == "ab"
 
 
 @pytest.mark.parametrize(
