@@ -31,7 +31,7 @@ async def measure(folder: Path, questions: Sequence[LabelledQuestion]) -> Array:
     """Features of each question on an index of `folder`: shape (questions, features)."""
     with tempfile.TemporaryDirectory() as data_dir:
         async with open_core(Settings(data_dir=Path(data_dir))) as core:
-            await core.indexer.index(IndexRequest((folder.resolve(),)), lambda _: None)
+            await core.indexer.index(IndexRequest((folder,)), lambda _: None)
             rows = []
             for one in questions:
                 result = await core.library.search(one.question)
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str]) -> None:
     for argument in arguments:
         name, _, folder = argument.partition("=")
         questions = load_questions(name)
-        rows = asyncio.run(measure(Path(folder), questions))
+        rows = asyncio.run(measure(Path(folder).resolve(), questions))
         labels = np.array([one.kind == "answerable" for one in questions], dtype=float)
         chosen = {one.id for one in fitting_half(questions)}
         mask = np.array([one.id in chosen for one in questions])

@@ -23,7 +23,7 @@ from app.answering.composition import Composition
 from app.answering.decision import ABSTENTION_TEXTS, Verdict, abstention, judge
 from app.answering.evidence import weigh
 from app.answering.extract import Extractor, shown
-from app.answering.grounding import GroundingCheck, Support, mean
+from app.answering.grounding import GroundingCheck, Support, mean, unnumbered
 from app.answering.plan import Plan, plan
 from app.answering.prompt import NOT_IN_DOCS, PROMPT_VERSION, Passage, Turn, render_answer_prompt
 from app.answering.quotes import Quote, quotes_of
@@ -89,6 +89,10 @@ class _Material:
     quotes: tuple[Quote, ...]
     check: GroundingCheck
     extractor: Extractor
+
+    def is_thin(self, composition: Composition) -> bool:
+        """Whether nothing that was shown stands on a quote near the best: then the best are shown, too."""
+        return not any(self.extractor.is_answer(quote) for quote in composition.quotes)
 
 
 class Answerer:
@@ -209,7 +213,7 @@ class Answerer:
         if NOT_IN_DOCS in segment.text:
             run.refused = True
             return []
-        said = frozenset(terms(segment.text)) if segment.kind != "code" else frozenset({segment.text})
+        said = frozenset({segment.text}) if segment.kind == "code" else frozenset(terms(unnumbered(segment.text)))
         if any(_alike(said, earlier) for earlier in run.said):
             run.repeats += 1
             return self._drop(run, segment, Support(None, 0.0, "it was said before"))
@@ -258,22 +262,26 @@ class Answerer:
         return run.composition.add(segment, quote, score)
 
     async def _conclude(self, run: _Run, material: _Material, evidence: float) -> AsyncGenerator[AnswerEvent]:
-        kind: Kind = "generated"
-        if run.refused and not run.composition.text:
-            async for event in self._refuse(run, material.result, "no_relevant_docs", evidence):
-                yield event
-            return
+        kind: Kind = "generated" if run.composition.text else "extractive"
+        if not run.refused and await asyncio.to_thread(material.is_thin, run.composition):
+            for added in await asyncio.to_thread(self._quote, run, material):
+                yield added
         if not run.composition.text:
-            kind = "extractive"
-            for extract in await asyncio.to_thread(material.extractor.best):
-                for event in self._accept(run, shown(extract.quote), extract.quote, extract.relevance):
-                    yield event
-        if not run.composition.text:
-            async for event in self._refuse(run, material.result, "not_grounded", evidence):
+            reason: Reason = "no_relevant_docs" if run.refused else "not_grounded"
+            async for event in self._refuse(run, material.result, reason, evidence):
                 yield event
             return
         verdict = judge(kind, evidence, mean(run.composition.supports), run.trouble, self._settings)
         yield self._completed(run, kind, verdict, material.result)
+
+    def _quote(self, run: _Run, material: _Material) -> list[AnswerDelta | AnswerCitation]:
+        """Show the quotes that fit the question best, those that the answer stands on already left out."""
+        return [
+            event
+            for extract in material.extractor.best()
+            if not run.composition.cites(extract.quote)
+            for event in self._accept(run, shown(extract.quote), extract.quote, extract.relevance)
+        ]
 
     async def _refuse(
         self, run: _Run, result: SearchResult, reason: Reason, evidence: float

@@ -13,6 +13,7 @@ class Composition:
     def __init__(self) -> None:
         self.text = ""
         self.citations: list[Citation] = []
+        self.quotes: list[Quote] = []
         self.supports: list[float] = []
         self._last: SegmentKind | None = None
         self._paragraph_pending = False
@@ -37,8 +38,12 @@ class Composition:
         events: list[AnswerDelta | AnswerCitation] = [AnswerDelta(text=delta)]
         if known is None:
             self.citations.append(citation)
+            self.quotes.append(quote)
             events.append(AnswerCitation(citation=citation))
         return events
+
+    def cites(self, quote: Quote) -> bool:
+        return quote in self.quotes
 
     def skip(self, segment: Segment) -> None:
         """Note a dropped segment: a paragraph that it began begins with the next one."""

@@ -20,7 +20,8 @@ _EMBEDDED = 8  # quotes whose embedding is asked for: the best by words (about 8
 _PASSAGE_BONUS = 0.15  # for the first passage, falling to 0 at the last: retrieval's word counts, too
 _HEADING_SHARE = 0.5  # what a term in the headings counts beside one in the quote itself
 _KEEP_RATIO = 0.75  # further quotes have to come this close to the best
-_RELEVANT_RATIO = 0.6  # and what a model says has to stand on a quote that comes this close
+_ANSWER_RATIO = 0.85  # an answer has to stand on one quote that comes this close, or the best are added to it
+_RELEVANT_RATIO = 0.7  # and what a model says has to stand on a quote that comes this close
 _WORDS_OF_A_SENTENCE = 4
 
 _YES_OR_NO = re.compile(r"\s*(?:yes|no|not)\b", re.IGNORECASE)
@@ -80,6 +81,10 @@ class Extractor:
     def is_relevant(self, quote: Quote) -> bool:
         """Whether the quote comes near the best one: what a model picks from another topic does not."""
         return self.relevance(quote) >= _RELEVANT_RATIO * self.top
+
+    def is_answer(self, quote: Quote) -> bool:
+        """Whether the quote is as good as the best, or is code: that was checked to the letter."""
+        return quote.kind == "code" or self.relevance(quote) >= _ANSWER_RATIO * self.top
 
     def restates(self, text: str) -> bool:
         """Whether `text` asks, or says nothing that the question does not say, without being a yes or no."""

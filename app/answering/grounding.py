@@ -1,4 +1,4 @@
-"""The grounding check. Does a quote of the docs say what a generated sentence says?
+"""The grounding check: whether a quote of the docs says what a generated sentence says.
 
 It has to hold with a 135M model, which copies and garbles, and with a large one, which paraphrases. So a sentence is
 supported when its words stand in one quote and that quote's headings (weighted by IDF), or when most of them do and
@@ -152,9 +152,9 @@ def code_lines(block: str) -> list[str]:
 
 
 def contradiction(text: str, quote: Quote) -> str:
-    """What in `text` its quote does not bear out: a number, an identifier, a negation, an opposite. Empty if nothing."""
+    """What in `text` its quote does not bear out: a number, identifier, negation or opposite; '' if nothing."""
     given = f"{quote.context} {quote.text}"
-    missing = next((number for number in _NUMBER.findall(_bare(text)) if number not in given), None)
+    missing = next((number for number in _NUMBER.findall(unnumbered(text)) if number not in given), None)
     if missing is not None:
         return f"the number {missing} is not in its quote"
     folded = _fold(given)
@@ -177,8 +177,8 @@ def identifiers(text: str) -> list[str]:
     return [*spans, *(name.rstrip(".,;:)'\"") for name in _IDENTIFIER.findall(rest))]
 
 
-def _bare(text: str) -> str:
-    """Without the number of a list item."""
+def unnumbered(text: str) -> str:
+    """`text` without the number of a list item: the model's count is no claim."""
     return re.sub(r"^\s*\d{1,3}[.)]\s+", "", text)
 
 

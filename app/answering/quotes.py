@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from app.answering.injection import speaks_to_a_model
 from app.answering.segments import sentences
 from app.index.section import Chunk
 from app.index.terms import terms
@@ -54,30 +55,6 @@ _FENCE = re.compile(r"^[ \t]*(```+|~~~+)")
 _HEADING = re.compile(r"^#{1,6}\s")
 _ITEM = re.compile(r"^\s*(?:[-*+]|\d{1,3}[.)])\s+")
 _RULER = re.compile(r"^\s*\|?[\s:|-]+\|?\s*$")
-
-# Words by which a text speaks to a model instead of a reader. Such a sentence is never quoted and supports nothing,
-# so that an instruction planted in a document cannot reach an answer.
-_SAY = (
-    r"(?:say|reply|respond|answer|output|write|print|tell|recommend|include|append|mention|reveal|add|end|begin|ignore)"
-)
-_TO_A_MODEL = re.compile(
-    r"\b(?:ignore|disregard|forget|override|bypass)\b[^.!?\n]{0,40}\b(?:instruction|prompt|rule|guideline|above|prior)s?\b"
-    r"|\b(?:system|developer)\s+(?:override|note|instruction)s?\b|\[\s*system\b|^\s*system\s*:"
-    r"|\b(?:note|instruction|message|attention|dear|hey)s?\b[^.!?\n]{0,12}\b(?:ai|llm|assistant|language model|chatbot|model)s?\b"
-    rf"|\b(?:ai|llm|assistant|language model|chatbot|bot)s?\b[^.!?\n]{{0,40}}\b(?:must|should|shall|always|now|instructed"
-    rf"|required|have to)\b[^.!?\n]{{0,60}}\b{_SAY}\b"
-    r"|\b(?:you are now|you (?:must|should|will|shall) (?:now )?(?:act|pretend|behave)|jailbreak|dan mode)\b"
-    r"|\bnew (?:rule|instruction|directive|policy)s?\s*:"
-    r"|\b(?:reply|respond|answer)\b[^.!?\n]{0,25}\b(?:only with|with only|exactly with|always with)\b"
-    rf"|\b(?:when|if|whenever)\b[^.!?\n]{{0,40}}\b(?:asked|answering|summari[sz]ing|quoting|citing)\b[^.!?\n]{{0,60}}\b{_SAY}\b"
-    r"|<!--|!\[[^\]]*\]\(https?:",
-    re.IGNORECASE,
-)
-
-
-def speaks_to_a_model(text: str) -> bool:
-    """Whether `text` gives instructions to a language model."""
-    return bool(_TO_A_MODEL.search(text))
 
 
 def quotes_of(chunk: Chunk, passage: int) -> list[Quote]:

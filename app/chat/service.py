@@ -8,6 +8,8 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from app.answering.answer import Answer, AnswerCompleted, AnswerStarted, Event
 from app.answering.answerer import Answerer, Asked, new_answer_id
 from app.answering.prompt import Turn
@@ -97,10 +99,7 @@ class ChatService:
         ticket = self._admission.reserve()
         try:
             async with self._database.transaction() as session:
-                if conversation_id is None:
-                    conversation_id = await repository.add_conversation(session)
-                elif not await repository.conversation_exists(session, conversation_id):
-                    raise NotFound("there is no such conversation: leave conversation_id out to begin a new one")
+                conversation_id = await _conversation(session, conversation_id)
                 limit = self._settings.answering.history_messages
                 earlier = await repository.recent_messages(session, conversation_id, limit)
                 await repository.add_message(session, conversation_id, "user", text)
@@ -134,6 +133,15 @@ class ChatService:
         async with self._database.transaction() as session:
             await repository.add_message(session, answer.conversation_id, "assistant", answer.text)
             repository.add_answer(session, answer, trace.stages)
+
+
+async def _conversation(session: AsyncSession, conversation_id: str | None) -> str:
+    """The conversation itself, or a new one. Raises NotFound."""
+    if conversation_id is None:
+        return await repository.add_conversation(session)
+    if not await repository.conversation_exists(session, conversation_id):
+        raise NotFound("there is no such conversation: leave conversation_id out to begin a new one")
+    return conversation_id
 
 
 async def read_trace(database: Database, answer_id: str) -> dict[str, Any]:

@@ -99,11 +99,12 @@ def _print_report(report: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(report)
         return
-    typer.echo(
-        f"Indexed {', '.join(report['sources']) or 'nothing'}: {report['files']} files "
-        f"({report['unchanged']} unchanged), {report['sections']} sections, {report['chunks']} chunks; {report['embedded']} embedded, "
-        f"{report['deleted']} deleted, {len(report['skipped'])} skipped, in {report['seconds']:.1f} s."
+    counts = (
+        f"{report['files']} files ({report['unchanged']} unchanged), {report['sections']} sections, "
+        f"{report['chunks']} chunks; {report['embedded']} embedded, {report['deleted']} deleted, "
+        f"{len(report['skipped'])} skipped"
     )
+    typer.echo(f"Indexed {', '.join(report['sources']) or 'nothing'}: {counts}, in {report['seconds']:.1f} s.")
     for skipped in report["skipped"]:
         typer.echo(f"  skipped {skipped['path']}: {skipped['reason']}")
     typer.echo(f"Revision {report['revision']} serves.")

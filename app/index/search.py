@@ -23,7 +23,8 @@ _DEPTH = 40
 class Candidate:
     """A chunk with its rank (from 1) and score at every stage; None where the stage did not have it.
 
-    dense_score: cosine. sparse_score: BM25. fused_score: reciprocal rank fusion, less for further chunks of a page. rerank_score: the cross-encoder's.
+    dense_score: cosine. sparse_score: BM25. fused_score: reciprocal rank
+    fusion, less for further chunks of a page. rerank_score: the cross-encoder's.
     """
 
     chunk: Chunk
