@@ -61,6 +61,7 @@ class ServiceFile:
             return None
         try:
             with self._lock:
+                self._path.unlink(missing_ok=True)
                 return None
         except Timeout:
             return self._read()

@@ -21,10 +21,11 @@ from app.chat.service import ChatService
 from app.config import Settings
 from app.errors import DocentError
 from app.index.indexer import IndexRequest
+from app.llm.model import Model, build_model
 from app.local_service import LocalService
 from app.middleware import LoopbackHosts, RequestContext
 from app.problems import install_problem_handlers
-from app.runtime import HANDBOOK, Core, Model, build_model, open_core
+from app.runtime import HANDBOOK, Core, open_core
 from app.sources import endpoints as sources_endpoints
 from app.sources.service import SourcesService
 
@@ -109,9 +110,7 @@ async def _open_index(core: Core, readiness: Readiness) -> None:
 
 async def _start_model(model: Model, readiness: Readiness) -> None:
     try:
-        if model.engine is not None:
-            await model.engine.start()
-        await model.client.ready()
+        await model.start()
         readiness.done("engine")
     except DocentError as error:
         readiness.waiting["engine"] = error.detail

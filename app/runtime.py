@@ -1,4 +1,4 @@
-"""What is built once and shared: database, index, model. The service and the command line both start here."""
+"""What is built once and shared: database and index. The service and the command line both start here."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ from app.index.library import Library
 from app.index.reranking import Reranker
 from app.index.revisions import Revisions
 from app.index.search import Searcher
-from app.llm.client import ChatClient
-from app.llm.embedded.process import EmbeddedEngine
 
 HANDBOOK = Path(__file__).resolve().parent.parent / "docs"
 
@@ -57,32 +55,3 @@ def _core(settings: Settings, database: Database, revisions: Revisions) -> Core:
     catalog = Catalog(database)
     library = Library(settings, catalog, revisions, Searcher(settings.retrieval, embedder, reranker))
     return Core(settings, database, catalog, library, Indexer(settings, database, revisions, embedder))
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """The chat model: a client, and the engine behind it where it is ours. The engine is not started yet."""
-
-    client: ChatClient
-    engine: EmbeddedEngine | None
-
-    async def close(self) -> None:
-        await self.client.aclose()
-        if self.engine is not None:
-            await self.engine.stop()
-
-
-def build_model(settings: Settings) -> Model:
-    """The model that the settings name: the endpoint of DOCENT_LLM__BASE_URL, else the embedded engine."""
-    if settings.llm.base_url:
-        base_url, api_key, engine = settings.llm.base_url, settings.llm.api_key.get_secret_value(), None
-    else:
-        engine = EmbeddedEngine(settings.engine, settings.data_dir)
-        base_url, api_key = engine.base_url, engine.api_key
-    client = ChatClient(
-        base_url=base_url,
-        api_key=api_key,
-        model=settings.llm.model,
-        timeout_seconds=settings.llm.timeout_seconds,
-    )
-    return Model(client, engine)

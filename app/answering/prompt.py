@@ -31,8 +31,15 @@ CONDENSE_SYSTEM = (
     "Replace words like 'it' or 'that' by what they stand for. Write only the question."
 )
 
-# Control tokens of chat templates (ChatML, Llama 2 and 3, Mistral). In a question or a document they are text.
-_CONTROL = re.compile(r"<\|([^|<>\n]{1,40})\|>|\[(/?INST)\]|<<(/?SYS)>>|<(/?s|bos|eos)>", re.IGNORECASE)
+# Control tokens of chat templates (ChatML, Llama 2 and 3, Mistral, Gemma, DeepSeek). In a question or a document
+# they are text.
+_CONTROL = re.compile(
+    r"(<[|｜])([^|｜<>\n]{1,40})([|｜]>)"
+    r"|(\[)(/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS))(\])"
+    r"|(<<)(/?SYS)(>>)"
+    r"|(<)(/?s|bos|eos|start_of_turn|end_of_turn)(>)",
+    re.IGNORECASE,
+)
 
 
 Role = Literal["system", "user", "assistant"]
@@ -62,12 +69,8 @@ def neutralise(text: str) -> str:
     """
 
     def part(match: re.Match[str]) -> str:
-        chat, inst, system, plain = match.groups()
-        if chat is not None:
-            return f"< | {chat} | >"
-        if inst is not None:
-            return f"[ {inst} ]"
-        return f"< {system or plain} >"
+        opening, name, closing = (group for group in match.groups() if group is not None)
+        return " ".join((*opening, name, *closing))
 
     return _CONTROL.sub(part, text)
 

@@ -27,8 +27,12 @@ _MARKER = re.compile(r"\s*\[(\d{1,3})\](?!\()")
 _FENCE = re.compile(r"^\s*(```+|~~~+)")
 _HEADING = re.compile(r"^\s*(?:#{1,6}\s|\*\*[^*]+\*\*\s*:?\s*$)")  # a line all in bold is one, too
 _ITEM = re.compile(r"^\s*(?:[-*+]|\d{1,3}[.)])\s+")
-# A sentence ends at . ! ? : with its closing quotes and markers, before a blank and what may begin another one.
-_END = re.compile(r"([.!?]+[\"')\]*_`]*(?:\s*\[\d{1,3}\])*)\s+(?=[\"'(\[*_`A-Z0-9])")
+# A sentence ends at . ! ? with its closing quotes and all markers, before a blank and what may begin another one:
+# which a marker does not, nor the part of one that has arrived.
+_END = re.compile(
+    r"([.!?]+[\"')\]*_`]*(?:\s*\[\d{1,3}\](?!\())*+)\s+(?=[\"'(*_`A-Z0-9]|\[(?!\d{0,3}(?:\]|$)))"
+)
+_ARRIVING = re.compile(r"(?:[-*+]|\d{1,3}[.)]?)(?:\s|$)|\*\*[^*]*\*?$|\*\*[^*]+\*\*\s*:?\s*$")
 _ABBREVIATION = re.compile(
     r"(?:\b(?:e\.g|i\.e|etc|vs|cf|approx|incl|resp|no|fig|dr|mr|mrs|st)|\b[A-Za-z]|^\s*\d{1,3})\.$", re.IGNORECASE
 )
@@ -59,7 +63,7 @@ class Segmenter:
     def feed(self, text: str) -> Iterator[Segment]:
         self._held += text
         while (end := self._held.find("\n")) >= 0:
-            line, self._held = self._held[:end], self._held[end + 1 :]
+            line, self._held = self._held[:end].removesuffix("\r"), self._held[end + 1 :]
             yield from self._line(line)
         if self._fence is None and not self._block and not _special(self._held):
             yield from self._early_sentences()
@@ -118,6 +122,6 @@ class Segmenter:
 
 
 def _special(held: str) -> bool:
-    """Whether the line that is arriving may be a fence, a list item or a table row, or cannot be told yet."""
+    """Whether the line that is arriving may be a fence, heading, list item or table row, or cannot be told yet."""
     start = held.lstrip()
-    return start[:1] in {"", "`", "~", "|", "#"} or bool(re.match(r"(?:[-*+]|\d{1,3}[.)]?)(?:\s|$)", start))
+    return start[:1] in {"", "`", "~", "|", "#"} or bool(_ARRIVING.match(start))

@@ -10,6 +10,8 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.answering.answer import Answer
+from app.db import Database
+from app.errors import NotFound
 from app.models.conversation import Conversation, Message, StoredAnswer, Trace
 
 
@@ -67,3 +69,12 @@ def add_answer(session: AsyncSession, answer: Answer, stages: dict[str, Any]) ->
 async def find_answer(session: AsyncSession, answer_id: str) -> tuple[StoredAnswer, Trace] | None:
     stored, trace = await session.get(StoredAnswer, answer_id), await session.get(Trace, answer_id)
     return None if stored is None or trace is None else (stored, trace)
+
+
+async def read_trace(database: Database, answer_id: str) -> dict[str, Any]:
+    """Answer and trace as JSON values. Raises NotFound."""
+    async with database.transaction() as session:
+        found = await find_answer(session, answer_id)
+    if found is None:
+        raise NotFound(f"there is no answer {answer_id}")
+    return {"answer": found[0].body, "stages": found[1].stages}

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -142,12 +141,3 @@ async def _conversation(session: AsyncSession, conversation_id: str | None) -> s
     if not await repository.conversation_exists(session, conversation_id):
         raise NotFound("there is no such conversation: leave conversation_id out to begin a new one")
     return conversation_id
-
-
-async def read_trace(database: Database, answer_id: str) -> dict[str, Any]:
-    """Answer and trace as JSON values. Raises NotFound."""
-    async with database.transaction() as session:
-        found = await repository.find_answer(session, answer_id)
-    if found is None:
-        raise NotFound(f"there is no answer {answer_id}")
-    return {"answer": found[0].body, "stages": found[1].stages}

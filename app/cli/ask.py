@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from app.answering.answerer import Answerer
-from app.chat.service import ChatService
+from app.cli.docent import open_chat
 from app.cli.output import print_json, read_questions
-from app.cli.remote import running_service
-from app.config import Settings, load_settings
-from app.runtime import build_model, open_core
+from app.config import load_settings
 
 
 def ask(
@@ -27,32 +22,9 @@ def ask(
     """Answer questions from the index: by the running service, else by an engine started for it."""
     settings = load_settings()
     asked = read_questions(question, questions, "--questions")
-    with running_service(settings) as remote:
-        if remote is not None:
-            for text in asked:
-                _print(remote.ask(text), as_json)
-        else:
-            asyncio.run(_ask(settings, asked, as_json))
-
-
-async def _ask(settings: Settings, asked: Sequence[str], as_json: bool) -> None:
-    async for answer in _answers(settings, asked):
-        _print(answer, as_json)
-
-
-async def _answers(settings: Settings, asked: Sequence[str]) -> AsyncIterator[dict[str, Any]]:
-    async with open_core(settings) as core:
-        await core.library.current()  # without an index no engine is started
-        model = build_model(settings)
-        try:
-            if model.engine is not None:
-                await model.engine.start()
-            await model.client.ready()
-            chat = ChatService(settings, core.database, Answerer(settings.answering, core.library, model.client))
-            for text in asked:
-                yield (await chat.answer(text, None)).model_dump(mode="json")
-        finally:
-            await model.close()
+    with open_chat(settings) as docent:
+        for text in asked:
+            _print(docent.ask(text), as_json)
 
 
 def _print(answer: dict[str, Any], as_json: bool) -> None:

@@ -8,14 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
-from app.chat.service import read_trace
 from app.cli.output import print_json
 from app.config import Settings, load_settings
-from app.db import open_database
 
 
 def migrate() -> None:
     """Bring the database to the newest schema. `docent serve` does it at its start, too."""
+    from app.db import open_database  # noqa: PLC0415  (see app.cli.docent)
 
     async def run(settings: Settings) -> None:
         database = open_database(settings)
@@ -33,6 +32,8 @@ def trace(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """How an answer came about, stage by stage."""
+    from app.chat.repository import read_trace  # noqa: PLC0415
+    from app.db import open_database  # noqa: PLC0415
 
     async def run(settings: Settings) -> dict[str, Any]:
         database = open_database(settings)

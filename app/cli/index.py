@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import BaseModel
 
-from app.cli.output import IndexProgress, index_progress, print_json
-from app.cli.remote import running_service
-from app.config import Settings, load_settings
+from app.cli.docent import open_docent
+from app.cli.output import index_progress, print_json
+from app.config import load_settings
 from app.errors import InvalidInput
-from app.index.indexer import IndexReport, Progress
-from app.runtime import open_core
-from app.sources.schemas import IndexBody
-from app.sources.service import SourcesService
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object instead of a summary.")]
 
@@ -37,25 +29,17 @@ def index(
     missing = next((path for path in wanted if not path.exists()), None)
     if missing is not None:
         raise InvalidInput(f"there is no file or folder {missing}")
-    body = IndexBody(paths=wanted, base_url=base_url, rebuild=rebuild)
-    with index_progress() as bars, running_service(settings) as remote:
-        if remote is not None:
-            report = remote.index(body.model_dump(mode="json"), lambda data: bars.show(**data))
-        else:
-            report = asyncio.run(_index(settings, body, bars)).model_dump(mode="json")
+    body = {"paths": [str(path) for path in wanted], "base_url": base_url, "rebuild": rebuild}
+    with index_progress() as bars, open_docent(settings) as docent:
+        report = docent.index(body, lambda data: bars.show(**data))
     _print_report(report, as_json)
 
 
 @source_app.command("list")
 def list_sources(as_json: Json = False) -> None:
     """Every source with its documents."""
-
-    async def run(settings: Settings) -> list[dict[str, Any]]:
-        async with open_core(settings) as core:
-            service = SourcesService(core.catalog, core.library, core.indexer)
-            return [source.model_dump() for source in await service.sources()]
-
-    sources = asyncio.run(run(load_settings()))
+    with open_docent(load_settings()) as docent:
+        sources = docent.sources()
     if as_json:
         print_json(sources)
         return
@@ -69,30 +53,9 @@ def list_sources(as_json: Json = False) -> None:
 def delete_source(name: str, as_json: Json = False) -> None:
     """Take a source and all its documents out of the index."""
     settings = load_settings()
-    with index_progress() as bars, running_service(settings) as remote:
-        if remote is not None:
-            report = remote.remove(name, lambda data: bars.show(**data))
-        else:
-            report = asyncio.run(_delete(settings, name, bars)).model_dump(mode="json")
+    with index_progress() as bars, open_docent(settings) as docent:
+        report = docent.remove(name, lambda data: bars.show(**data))
     _print_report(report, as_json)
-
-
-async def _index(settings: Settings, body: IndexBody, bars: IndexProgress) -> IndexReport:
-    async with open_core(settings) as core:
-        return await _last(SourcesService(core.catalog, core.library, core.indexer).index(body), bars)
-
-
-async def _delete(settings: Settings, name: str, bars: IndexProgress) -> IndexReport:
-    async with open_core(settings) as core:
-        return await _last(SourcesService(core.catalog, core.library, core.indexer).remove(name), bars)
-
-
-async def _last(items: AsyncIterator[Progress | IndexReport], bars: IndexProgress) -> IndexReport:
-    async for item in items:
-        if isinstance(item, BaseModel):
-            return item
-        bars.show(**asdict(item))
-    raise RuntimeError("an index run ended without its report")
 
 
 def _print_report(report: dict[str, Any], as_json: bool) -> None:

@@ -38,11 +38,18 @@ class RemoteService:
 
     def search(self, question: str, limit: int, explained: bool) -> dict[str, Any]:
         params: dict[str, str | int] = {"q": question, "k": limit, "explain": str(explained).lower()}
-        return self._json(self._client.get("/api/v1/admin/search", params=params))
+        found: dict[str, Any] = self._json(self._client.get("/api/v1/admin/search", params=params))
+        return found
+
+    def sources(self) -> list[dict[str, Any]]:
+        sources: list[dict[str, Any]] = self._json(self._client.get("/api/v1/admin/sources"))
+        return sources
 
     def ask(self, question: str) -> dict[str, Any]:
         headers = {"Accept": "application/json"}
-        return self._json(self._client.post("/api/v1/chat/messages", json={"question": question}, headers=headers))
+        body = {"question": question}
+        answer: dict[str, Any] = self._json(self._client.post("/api/v1/chat/messages", json=body, headers=headers))
+        return answer
 
     def close(self) -> None:
         self._client.close()
@@ -53,7 +60,7 @@ class RemoteService:
         with self._client.stream(method, path, json=body) as response:
             if response.status_code != HTTPStatus.OK:
                 response.read()
-                return self._json(response)
+                self._json(response)
             for event, data in server_sent_events(response.iter_lines()):
                 if event == "index.progress":
                     on_progress(data)
@@ -64,8 +71,8 @@ class RemoteService:
         raise EngineUnavailable("the service stopped before the index was done; what was indexed before serves on")
 
     @staticmethod
-    def _json(response: httpx.Response) -> dict[str, Any]:
-        body: dict[str, Any] = response.json()
+    def _json(response: httpx.Response) -> Any:  # noqa: ANN401  (whatever JSON knows)
+        body = response.json()
         if response.status_code != HTTPStatus.OK:
             raise RemoteFailure(str(body.get("detail", response.reason_phrase)))
         return body

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from app.cli.docent import open_docent
 from app.cli.output import print_json, read_questions
-from app.cli.remote import running_service
-from app.config import Settings, load_settings
-from app.runtime import open_core
-from app.sources.service import SourcesService
+from app.config import load_settings
 
 
 def search(
@@ -26,26 +22,9 @@ def search(
     """Find passages, without a model's answer."""
     settings = load_settings()
     asked = read_questions(question, queries, "--queries")
-    with running_service(settings) as remote:
-        if remote is not None:
-            for text in asked:
-                _print(remote.search(text, limit, explain), as_json)
-        else:
-            asyncio.run(_search(settings, asked, limit, explain, as_json))
-
-
-async def _search(settings: Settings, asked: Sequence[str], limit: int, explain: bool, as_json: bool) -> None:
-    async for found in _results(settings, asked, limit, explain):
-        _print(found, as_json)
-
-
-async def _results(
-    settings: Settings, asked: Sequence[str], limit: int, explain: bool
-) -> AsyncIterator[dict[str, Any]]:
-    async with open_core(settings) as core:
-        service = SourcesService(core.catalog, core.library, core.indexer)
+    with open_docent(settings) as docent:
         for text in asked:
-            yield (await service.search(text, limit, explain)).model_dump(mode="json")
+            _print(docent.search(text, limit, explain), as_json)
 
 
 def _print(found: dict[str, Any], as_json: bool) -> None:

@@ -7,13 +7,11 @@ import socket
 from typing import Annotated
 
 import typer
-import uvicorn
 
 from app.config import Settings, load_settings
 from app.errors import ConfigurationError
 from app.local_service import ServiceFile
 from app.logs import configure_logs
-from app.main import create_app
 from app.middleware import is_loopback
 
 
@@ -28,6 +26,11 @@ def serve(
 
 
 async def _serve(settings: Settings, host: str, port: int) -> None:
+    # Here, for they take 2 s that no other command should wait for.
+    import uvicorn  # noqa: PLC0415
+
+    from app.main import create_app  # noqa: PLC0415
+
     if not is_loopback(host):
         raise ConfigurationError(
             f"the chat has no keys yet, so it listens on loopback addresses only: {host} is none (use 127.0.0.1)"

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from llama_index.core.node_parser import SentenceSplitter
+if TYPE_CHECKING:
+    from llama_index.core.node_parser import SentenceSplitter
+
 
 _FENCE = re.compile(r"^(?P<prefix>[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)?)(?P<mark>`{3,}(?=[^`]*$)|~{3,})")
 _ROW = re.compile(r"^[ \t>]*\|?.*\|")
@@ -97,6 +99,8 @@ class Splitter:
         return pieces
 
     def _sentence_splitter(self, budget: int, overlap: int) -> SentenceSplitter:
+        from llama_index.core.node_parser import SentenceSplitter  # noqa: PLC0415  (1.6 s, and few pages need it)
+
         # Its own defaults would look for the data of NLTK and tiktoken, and download what is missing.
         return SentenceSplitter(
             chunk_size=budget,

@@ -159,6 +159,7 @@ def write_revision(
     revision_id: str,
     changes: Changes,
     old: OpenRevision | None,
+    dimension: int,
     embedder: Embedder,
     report: Report,
 ) -> int:
@@ -167,7 +168,7 @@ def write_revision(
     A chunk that stands in `old` with the same title and headings keeps its vectors.
     Raises IndexRejected when the revision does not hold what it should.
     """
-    store = revisions.create(revision_id, embedder.dimension)
+    store = revisions.create(revision_id, dimension)
     vocabulary = Vocabulary()
     fresh = {chunk.id: chunk for chunk in changes.fresh}
     wanted = [chunk_id for document in changes.documents for chunk_id in document.chunk_ids]
@@ -224,4 +225,7 @@ def _write(store: VectorStore, vocabulary: Vocabulary, points: Sequence[Point]) 
 def _validate(store: VectorStore, wanted: Sequence[str]) -> None:
     count = store.count()
     if count != len(set(wanted)):
-        raise IndexRejected(f"the new index holds {count} chunks instead of {len(set(wanted))}; the old one serves on")
+        raise IndexRejected(
+            f"the new index holds {count} chunks instead of {len(set(wanted))}; the old one serves on "
+            "(if this comes again: `docent index --rebuild`)"
+        )

@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 
 from app.config import EmbeddingSettings
 from app.errors import ConfigurationError
+from app.index.fastembed_models import loading
 from app.index.packaged import PACKAGED_MODEL, packaged_model_folder
 
 Vector = NDArray[np.float32]  # shape (dimension,)
@@ -79,13 +80,12 @@ def _load(settings: EmbeddingSettings, data_dir: Path) -> TextEmbedding:
         folder = packaged_model_folder(data_dir)
     if folder is not None and not folder.is_dir():
         raise ConfigurationError(f"DOCENT_EMBEDDING__PATH: there is no folder {folder}")
-    try:
-        if folder is not None:
-            return TextEmbedding(settings.model, specific_model_path=str(folder), threads=settings.threads, cuda=False)
-        return TextEmbedding(settings.model, cache_dir=str(data_dir / "models"), threads=settings.threads, cuda=False)
-    except (ValueError, OSError, RuntimeError) as error:
-        where = f"in {folder}" if folder else f"from the hub (offline: {os.environ.get('HF_HUB_OFFLINE', '0')})"
-        raise ConfigurationError(
-            f"embedding model {settings.model} could not be loaded {where}: {str(error).splitlines()[0]} "
-            "(set DOCENT_EMBEDDING__PATH to a folder with its files)"
-        ) from error
+    where = f"in {folder}" if folder else f"from the hub (offline: {os.environ.get('HF_HUB_OFFLINE', '0')})"
+    with loading(f"embedding model {settings.model} {where}", "set DOCENT_EMBEDDING__PATH to a folder with its files"):
+        return TextEmbedding(
+            settings.model,
+            cache_dir=str(data_dir / "models"),
+            threads=settings.threads,
+            cuda=False,
+            specific_model_path=str(folder) if folder else None,
+        )

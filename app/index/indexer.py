@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,18 +86,22 @@ class Indexer:
                 raise InvalidInput(f"there is no file or folder {path}")
         async with self._locked():
             serving = await self._catalog.serving()
-            sources = _sources(request, serving, self._settings.index.base_url)
-            return await self._sync(sources, serving, request.rebuild, report)
+            plan = _sources(request, serving, self._settings.index.base_url)
+            if serving.revision is not None and not request.rebuild:
+                check_compatible(serving.revision, self._settings)
+            with _stoppable(report) as stoppable:
+                return await self._sync(plan, serving, request.rebuild, stoppable)
 
     async def remove(self, name: str, report: Callable[[Progress], None]) -> IndexReport:
-        """Take a source and all its documents out of the index."""
+        """Take a source and all its documents out of the index, whatever model it was built with."""
         async with self._locked():
             serving = await self._catalog.serving()
             kept = [source for source in serving.sources if source.name != name]
             if len(kept) == len(serving.sources):
                 names = ", ".join(source.name for source in serving.sources) or "none"
                 raise NotFound(f"there is no source named {name} (there are: {names})")
-            return await self._sync(_Plan(kept, []), serving, False, report)
+            with _stoppable(report) as stoppable:
+                return await self._sync(_Plan(kept, []), serving, False, stoppable)
 
     def _locked(self) -> _IndexLock:
         return _IndexLock(self._lock)
@@ -105,8 +111,6 @@ class Indexer:
     ) -> IndexReport:
         started = time.monotonic()
         revision = None if rebuild else serving.revision
-        if revision is not None:
-            check_compatible(revision, self._settings)
         await self._drop_stale(serving.revision)
         previous = _previous(serving, {source.name for source in plan.kept}) if revision is not None else {}
         moved = frozenset(
@@ -127,14 +131,27 @@ class Indexer:
         if revision is None or changes.changed or removed:
             revision_id = new_revision_id()
             old = self._revisions.open(revision.id) if revision is not None else None
+            row = self._row(revision_id, changes, revision if not plan.named else None)
             embedded = await asyncio.to_thread(
-                write_revision, self._revisions, revision_id, changes, old, embedder, report
+                write_revision, self._revisions, revision_id, changes, old, row.dimension, embedder, report
             )
-            await self._catalog.switch(*_rows(revision_id, embedder, self._settings, changes), plan.kept)
+            await self._catalog.switch(row, _documents(revision_id, changes), plan.kept)
+            await self._drop_stale(row)
         else:
             revision_id = revision.id
             await self._catalog.replace_sources(plan.kept)
         return _report(revision_id, plan, changes, serving, embedded, time.monotonic() - started)
+
+    def _row(self, revision_id: str, changes: Changes, like: Revision | None) -> Revision:
+        """The coming revision's row. like: the one that it only leaves documents out of."""
+        return Revision(
+            id=revision_id,
+            embedding_model=like.embedding_model if like else self._embedder.name,
+            dimension=like.dimension if like else self._embedder.dimension,
+            chunking=like.chunking if like else chunking_name(self._settings.index),
+            documents=len(changes.documents),
+            chunks=sum(len(document.chunk_ids) for document in changes.documents),
+        )
 
     async def _drop_stale(self, serving: Revision | None) -> None:
         """Remove what a killed run left, and revisions beyond those to keep."""
@@ -144,6 +161,28 @@ class Indexer:
             kept = [*kept, serving.id]
         await self._catalog.forget([revision_id for revision_id in ids if revision_id not in kept])
         await asyncio.to_thread(self._revisions.drop_all_but, kept)
+
+
+class _Stopped(Exception):
+    """Ends the thread of a cancelled run; nobody waits for its result."""
+
+
+@contextmanager
+def _stoppable(report: Callable[[Progress], None]) -> Iterator[Callable[[Progress], None]]:
+    """A `report` that ends the thread calling it once the block is left: a thread cannot be cancelled, and Ctrl-C
+    should not wait until all is embedded.
+    """
+    left = threading.Event()
+
+    def pass_on(progress: Progress) -> None:
+        if left.is_set():
+            raise _Stopped
+        report(progress)
+
+    try:
+        yield pass_on
+    finally:
+        left.set()
 
 
 class _IndexLock:
@@ -191,7 +230,7 @@ def _sources(request: IndexRequest, serving: Serving, default_base_url: str) -> 
     known = {source.location: source for source in serving.sources}
     kept = [source for source in serving.sources if not (source.handbook and not request.handbook and request.paths)]
     named: list[Source] = []
-    for path in request.paths:
+    for path in dict.fromkeys(request.paths):
         old = known.get(str(path))
         base_url = request.base_url if request.base_url is not None else (old.base_url if old else default_base_url)
         taken = {source.name for source in [*kept, *named] if source.location != str(path)}
@@ -249,10 +288,8 @@ def _refuse_empty(named: Sequence[FolderSource], changes: Changes) -> None:
             )
 
 
-def _rows(
-    revision_id: str, embedder: Embedder, settings: Settings, changes: Changes
-) -> tuple[Revision, list[Document]]:
-    documents = [
+def _documents(revision_id: str, changes: Changes) -> list[Document]:
+    return [
         Document(
             revision_id=revision_id,
             source=document.source,
@@ -264,15 +301,6 @@ def _rows(
         )
         for document in changes.documents
     ]
-    revision = Revision(
-        id=revision_id,
-        embedding_model=embedder.name,
-        dimension=embedder.dimension,
-        chunking=chunking_name(settings.index),
-        documents=len(documents),
-        chunks=sum(len(document.chunk_ids) for document in changes.documents),
-    )
-    return revision, documents
 
 
 def _report(

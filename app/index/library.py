@@ -26,6 +26,12 @@ class Library:
 
         Raises IndexMissing before the first index, IndexMismatch when it does not fit the settings.
         """
+        try:
+            return await self._pointed()
+        except IndexMissing:
+            return await self._pointed()  # the pointer may have moved on between reading it and opening the files
+
+    async def _pointed(self) -> OpenRevision:
         row = await self._catalog.serving_revision()
         if row is None:
             raise IndexMissing("nothing is indexed yet: run `docent index PATH` with the folder of your docs")

@@ -7,7 +7,10 @@ from uuid import UUID
 
 import numpy as np
 from qdrant_client import QdrantClient, models
+from qdrant_client.http.exceptions import ApiException
 
+from app.config import IndexSettings
+from app.errors import ConfigurationError
 from app.index.embedding import Vector
 from app.index.sparse import SparseVector
 from app.index.store import DENSE, SPARSE, Hit, Point, chunk_from, payload_of
@@ -90,3 +93,15 @@ class QdrantServerStore:
 
     def close(self) -> None:
         """The client is shared by all revisions and closed by whoever made it."""
+
+
+def connect(settings: IndexSettings) -> QdrantClient:
+    """A client of the server in the settings. Raises ConfigurationError when it does not answer."""
+    client = QdrantClient(settings.qdrant_url, api_key=settings.qdrant_api_key.get_secret_value() or None)
+    try:
+        client.get_collections()
+    except (ApiException, OSError) as error:
+        raise ConfigurationError(
+            f"DOCENT_INDEX__QDRANT_URL: no Qdrant server answers at {settings.qdrant_url} ({error})"
+        ) from error
+    return client

@@ -9,6 +9,7 @@ from fastembed.rerank.cross_encoder import TextCrossEncoder
 
 from app.config import RetrievalSettings
 from app.errors import ConfigurationError
+from app.index.fastembed_models import loading
 
 
 class Reranker:
@@ -18,7 +19,10 @@ class Reranker:
         folder = settings.reranker_path
         if folder is not None and not folder.is_dir():
             raise ConfigurationError(f"DOCENT_RETRIEVAL__RERANKER_PATH: there is no folder {folder}")
-        try:
+        remedy = (
+            "set DOCENT_RETRIEVAL__RERANKER_PATH to a folder with its files, or unset DOCENT_RETRIEVAL__RERANKER_MODEL"
+        )
+        with loading(f"reranker {self.name}", remedy):
             self._model = TextCrossEncoder(
                 self.name,
                 cache_dir=str(data_dir / "models"),
@@ -26,12 +30,6 @@ class Reranker:
                 cuda=False,
                 specific_model_path=str(folder) if folder else None,
             )
-        except (ValueError, OSError, RuntimeError) as error:
-            raise ConfigurationError(
-                f"reranker {self.name} could not be loaded: {str(error).splitlines()[0]} "
-                "(set DOCENT_RETRIEVAL__RERANKER_PATH to a folder with its files, or unset "
-                "DOCENT_RETRIEVAL__RERANKER_MODEL)"
-            ) from error
 
     def score(self, question: str, texts: Sequence[str]) -> list[float]:
         """One relevance logit a text; higher is better, and only the order within one question means anything."""

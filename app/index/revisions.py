@@ -6,17 +6,18 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-
-from qdrant_client import QdrantClient
-from qdrant_client.http.exceptions import ApiException
+from typing import TYPE_CHECKING
 
 from app.config import IndexSettings
-from app.errors import ConfigurationError, IndexMissing
+from app.errors import IndexMissing
 from app.index.edge import EdgeStore
-from app.index.qdrant_server import QdrantServerStore
 from app.index.store import VectorStore
 from app.index.terms import Vocabulary
 
+if TYPE_CHECKING:
+    from qdrant_client import QdrantClient
+
+# `qdrant_client` takes 0.6 to 1.5 s to import, so its users below are imported only where a server is configured.
 _BUILDING = "building-"
 
 
@@ -42,6 +43,8 @@ class Revisions:
         folder.mkdir(parents=True)
         if self._client is None:
             return EdgeStore.create(folder / "shard", dimension)
+        from app.index.qdrant_server import QdrantServerStore  # noqa: PLC0415
+
         return QdrantServerStore.create(self._client, _collection(revision_id), dimension)
 
     def finish(self, revision_id: str, vocabulary: Vocabulary) -> None:
@@ -60,6 +63,8 @@ class Revisions:
         if self._client is None:
             store = EdgeStore.open(folder / "shard")
         else:
+            from app.index.qdrant_server import QdrantServerStore  # noqa: PLC0415
+
             store = QdrantServerStore(self._client, _collection(revision_id))
         return OpenRevision(revision_id, store, Vocabulary.load(folder / "vocabulary.json"))
 
@@ -93,11 +98,6 @@ def _collection(revision_id: str) -> str:
 def _client(settings: IndexSettings) -> QdrantClient | None:
     if not settings.qdrant_url:
         return None
-    client = QdrantClient(settings.qdrant_url, api_key=settings.qdrant_api_key.get_secret_value() or None)
-    try:
-        client.get_collections()
-    except (ApiException, OSError) as error:
-        raise ConfigurationError(
-            f"DOCENT_INDEX__QDRANT_URL: no Qdrant server answers at {settings.qdrant_url} ({error})"
-        ) from error
-    return client
+    from app.index.qdrant_server import connect  # noqa: PLC0415
+
+    return connect(settings)

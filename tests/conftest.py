@@ -1,0 +1,88 @@
+"""What most tests start from: settings with a data folder of their own, a made-up product's docs, and an open index."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from app.config import Settings
+from app.runtime import Core, open_core
+
+LUMEN = {
+    "index.md": """# Lumen
+
+Lumen is a desk lamp that is driven from a terminal.
+
+## What is in the box
+
+The lamp, a USB-C cable of two metres and a wall plug.
+""",
+    "install.md": """---
+title: Install Lumen
+description: How to get the command line tool.
+---
+
+# Install Lumen
+
+## Requirements
+
+Python 3.11 and a free USB port are required.
+
+## With pip
+
+Run `pip install lumen-lamp`, then `lumen pair` while the button on the base is held.
+""",
+    "guide/brightness.md": """# Brightness
+
+## Set the brightness
+
+`lumen set --level 40` dims the lamp to forty percent.
+
+## Dim at night
+
+The key `night.level` in lumen.toml is the brightness after sunset. Its default is 15.
+""",
+    "guide/colour.md": """# Colour temperature
+
+Warm white is 2700 kelvin, daylight is 6500 kelvin. `lumen set --kelvin 2700` chooses warm white.
+""",
+    "faq.md": """# Questions
+
+## Why does the lamp flicker?
+
+A hub without its own power supply makes the lamp flicker. Plug the cable into the wall plug.
+
+## How is the firmware updated?
+
+`lumen firmware update` fetches firmware version 4 and restarts the lamp.
+""",
+}
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The defaults, whatever the environment of the tests holds."""
+    for name in [name for name in os.environ if name.upper().startswith("DOCENT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)  # no .env
+    return Settings(data_dir=tmp_path / "data")
+
+
+@pytest.fixture
+def docs(tmp_path: Path) -> Path:
+    """The docs of the made-up product Lumen."""
+    folder = tmp_path / "docs"
+    for name, text in LUMEN.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+async def core(settings: Settings) -> AsyncIterator[Core]:
+    async with open_core(settings) as opened:
+        yield opened
