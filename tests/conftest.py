@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
 from app.config import Settings
 from app.runtime import Core, open_core
+
+Docent = Callable[..., "subprocess.CompletedProcess[str]"]
 
 LUMEN = {
     "index.md": """# Lumen
@@ -86,3 +90,22 @@ def docs(tmp_path: Path) -> Path:
 async def core(settings: Settings) -> AsyncIterator[Core]:
     async with open_core(settings) as opened:
         yield opened
+
+
+@pytest.fixture
+def docent(settings: Settings) -> Docent:
+    """Runs the command line in a process of its own, on the same data folder; keywords are environment variables."""
+
+    def run(*arguments: str | Path, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", "from app.cli import main; main()", *map(str, arguments)],
+            env={**os.environ, "DOCENT_DATA_DIR": str(settings.data_dir), **environment},
+            cwd=settings.data_dir.parent,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    return run

@@ -232,8 +232,8 @@ RICH = """Nitro is installed by a script [1].
 2. Start it: [1]
 
 ```bash
-curl -sfL https://raw.githubusercontent.com/janhq/nitro/main/install.sh | sudo /bin/bash - && nitro 1 127.0.0.1 3928
-nitro
+curl -sfL https://lumen.example/install.sh | sudo /bin/bash - && lumen start --threads 1 --host 127.0.0.1 --port 7070
+lumen
 ```
 [2]
 
@@ -390,7 +390,7 @@ def test_markdown_is_rendered_and_code_can_be_copied(open_page: Callable[..., An
     answer.get_by_role("button", name="Copy the code").click()
     expect(answer.locator(".copy")).to_have_text("Copied")
     expect(page.locator("#announcement")).to_have_text("Copied")
-    assert page.evaluate("navigator.clipboard.readText()").endswith("127.0.0.1 3928\nnitro")
+    assert page.evaluate("navigator.clipboard.readText()").endswith("--port 7070\nlumen")
 
 
 def test_hostile_markdown_does_nothing(page: Any, script: Script) -> None:

@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,14 @@ from app.errors import DocentError
 from app.index.indexer import IndexRequest
 from app.index.readers.front_matter import split_front_matter
 from app.index.readers.urls import Slugger
-from app.main import STARTER_QUESTIONS, create_app
+from app.main import create_app
 from app.runtime import open_core
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
 TEXTS = [*PAGES, ROOT / "README.md"]
-NOT_MADE_HERE = {"docs/images/page.png"}  # a screenshot, which is made by the browser tests
+NOT_MADE_HERE = {"docs/images/page.png"}  # a screenshot, taken by hand
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -73,7 +74,7 @@ def test_env_example_has_every_setting_commented_out() -> None:
     lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
     found = {
         line.removeprefix("# "): before.removeprefix("# ")
-        for before, line in zip(lines, lines[1:], strict=False)
+        for before, line in pairwise(lines)
         if line.startswith("# DOCENT_")
     }
     assert found == {f"{name}={default_of(field)}": field.description for name, field in setting_names().items()}
@@ -113,9 +114,7 @@ def test_command_line_page_has_every_command() -> None:
 def test_command_line_page_has_every_option_of(name: str) -> None:
     section, command = documented_commands()[name], COMMANDS[name]
     rows = dict(re.findall(r"^\| `([^`]+)` \| (.*?) \|", section, re.MULTILINE))
-    wanted = {
-        ", ".join(one.opts) if one.param_type_name == "option" else one.name: one.help for one in command.params
-    }
+    wanted = {", ".join(one.opts) if one.param_type_name == "option" else one.name: one.help for one in command.params}
     assert set(rows) == set(wanted)
     assert {option: rows[option] for option, text in wanted.items() if text} == {
         option: text for option, text in wanted.items() if text
@@ -163,7 +162,9 @@ def test_the_check_of_commands_finds_some_and_refuses_wrong_ones() -> None:
 
 def anchors(page: Path) -> set[str]:
     slugger = Slugger()
-    return {slugger.slug(heading.replace("`", "")) for heading in re.findall(r"^#{1,6} (.+)$", prose(page), re.MULTILINE)}
+    return {
+        slugger.slug(heading.replace("`", "")) for heading in re.findall(r"^#{1,6} (.+)$", prose(page), re.MULTILINE)
+    }
 
 
 @pytest.mark.parametrize("page", [*TEXTS, ROOT / "CHANGELOG.md"], ids=named)
@@ -211,7 +212,9 @@ def kinds_of_problems(error: type[DocentError]) -> Iterator[tuple[str, int]]:
 
 
 def test_http_page_has_every_problem_type() -> None:
-    rows = re.findall(r"^\| `(urn:docent:problem:[^`]+)` \| (\d+) \|", prose(DOCS / "reference/http-api.md"), re.MULTILINE)
+    rows = re.findall(
+        r"^\| `(urn:docent:problem:[^`]+)` \| (\d+) \|", prose(DOCS / "reference/http-api.md"), re.MULTILINE
+    )
     assert {(kind, int(status)) for kind, status in rows} == set(kinds_of_problems(DocentError))
 
 
@@ -272,11 +275,3 @@ def test_handbook_questions_name_pages_of_the_handbook() -> None:
     assert {file for line in lines for file in json.loads(line)["files"]} <= {
         page.relative_to(DOCS).as_posix() for page in PAGES
     }
-
-
-def test_starter_questions_are_headed_in_the_handbook() -> None:
-    """The page offers them to a fresh install, so the handbook has to answer each under a heading of its own."""
-    text = "\n".join(prose(page) for page in PAGES).lower()
-    for heading in ("# index a folder", "## does anything leave my machine?", "## when docent does not answer"):
-        assert f"{heading}\n" in text
-    assert len(STARTER_QUESTIONS) == 3
