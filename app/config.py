@@ -70,7 +70,7 @@ class AnsweringSettings(_SettingsSection):
     temperature: float = Field(0.0, ge=0, le=2, description="Sampling temperature of an answer.")
     max_tokens: int = Field(256, gt=0, description="Tokens of a generated answer, at most.")
     context_tokens: int = Field(900, gt=0, description="Tokens of passages in the prompt, at most.")
-    max_passages: int = Field(4, gt=0, le=20, description="Passages in the prompt, at most.")
+    max_passages: int = Field(3, gt=0, le=20, description="Passages in the prompt, at most.")
     history_messages: int = Field(6, ge=0, description="Earlier messages used to understand a follow-up.")
     question_chars: int = Field(4000, gt=0, description="Longer questions are refused with 422.")
     answerable_threshold: float = Field(

@@ -41,5 +41,15 @@ def configure_logs(settings: LogSettings) -> None:
     root.handlers[:] = [handler]
     root.setLevel(settings.level.upper())
     # These speak at info of every request they make or serve; the access line is ours.
-    for noisy in ("httpx", "httpcore", "openai", "uvicorn.access", "alembic", "filelock", "aiosqlite"):
+    for noisy in (
+        "httpx",
+        "httpcore",
+        "httpx2",
+        "httpcore2",
+        "openai",
+        "uvicorn.access",
+        "alembic",
+        "filelock",
+        "aiosqlite",
+    ):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -49,7 +49,10 @@ class Readiness:
 
 
 def create_app(settings: Settings, service: LocalService | None = None) -> FastAPI:
-    """The application. service: how the command line reaches it; without one the admin routes take no token at all."""
+    """The application.
+
+    service: how the command line reaches it; without one nobody knows the token that the admin routes want.
+    """
     app = FastAPI(
         title="Docent",
         description="Answers from your documentation, with the sentence each answer stands on.",

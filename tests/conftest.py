@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.config import Settings
+from app.config import EmbeddingSettings, Settings
 from app.runtime import Core, open_core
 
 Docent = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -68,11 +68,12 @@ A hub without its own power supply makes the lamp flicker. Plug the cable into t
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """The defaults, whatever the environment of the tests holds."""
+    """The defaults, whatever the environment of the tests holds, in a data folder of their own."""
     for name in [name for name in os.environ if name.upper().startswith("DOCENT_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)  # no .env
-    return Settings(data_dir=tmp_path / "data")
+    # One thread: two only get in each other's way when other tests run beside this one.
+    return Settings(data_dir=tmp_path / "data", embedding=EmbeddingSettings(threads=1))
 
 
 @pytest.fixture

@@ -36,7 +36,9 @@ from app.index.search import Candidate, SearchResult
 from app.index.terms import terms
 from app.llm.client import ChatClient, Message
 
-_DROPS_IN_A_ROW = 4  # generation is cut short when this many sentences in a row did not stand
+# Generation is cut short when this many segments in a row did not stand: sooner while nothing is shown yet, for a
+# model that begins with two of them seldom comes to the point, and the quotes that take over are waited for.
+_DROPS_AT_FIRST, _DROPS_IN_A_ROW = 2, 4
 _ALIKE = 0.8  # share of common terms from which on a segment repeats another
 _REPEATS = 2  # and when the model says for the second time what it has said
 
@@ -156,7 +158,7 @@ class Answerer:
             tuple(ordered),
             quotes,
             GroundingCheck(quotes, vocabulary, embed, self._settings.support_threshold),
-            Extractor(planned.query, result.question_vector, quotes, ranks, vocabulary, embed),
+            Extractor(planned.asked, result.question_vector, quotes, ranks, vocabulary, embed),
         )
 
     async def _generate(self, run: _Run, planned: Plan, material: _Material) -> AsyncGenerator[AnswerEvent]:
@@ -206,7 +208,8 @@ class Answerer:
 
     @staticmethod
     def _hopeless(run: _Run) -> bool:
-        return run.refused or run.drops >= _DROPS_IN_A_ROW or run.repeats >= _REPEATS
+        drops = _DROPS_IN_A_ROW if run.composition.text else _DROPS_AT_FIRST
+        return run.refused or run.drops >= drops or run.repeats >= _REPEATS
 
     async def _show(self, run: _Run, segment: Segment, material: _Material) -> list[AnswerDelta | AnswerCitation]:
         """The events of showing `segment`, none when it does not stand."""
@@ -296,6 +299,8 @@ class Answerer:
     def _completed(self, run: _Run, kind: Kind, verdict: Verdict, result: SearchResult) -> AnswerCompleted:
         run.timings.total = run.elapsed()
         run.trace.stages["raw_output"] = "".join(run.raw)
+        if not run.usage.completion_tokens:  # cut short: the pieces that came are a lower bound
+            run.usage.completion_tokens = sum(bool(piece) for piece in run.raw)
         answer = Answer(
             id=run.id,
             conversation_id=run.conversation_id,

@@ -34,17 +34,24 @@ _CODE_SPAN = re.compile(r"`+([^`\n]+)`+")
 _IDENTIFIER = re.compile(
     r"https?://\S+|(?<!\w)--?[a-z][\w-]+|(?<!\w)/[\w./-]+|\b\w+(?:_\w+)+\b|\b[a-z]+[A-Z]\w*\b|\b[\w-]+\.[a-z]{2,4}\b"
 )
+_MARKS = re.compile(r"[`*]+")
 _NEGATION = re.compile(
     r"\b(?:not|no|never|without|cannot|neither|nor|none|nothing|isn't|aren't|doesn't|don't|didn't|won't|can't|couldn't|"
     r"shouldn't|wasn't|weren't|unable|unsupported|fails?|lacks?)\b",
     re.IGNORECASE,
 )
+# Stems, and words that are no terms ("on", "before").
 _OPPOSITES = [
     ("enabl", "disabl"), ("increas", "decreas"), ("before", "after"), ("minimum", "maximum"), ("start", "stop"),
-    ("load", "unload"), ("instal", "uninstal"), ("allow", "forbid"), ("allow", "refus"), ("add", "remov"),
-    ("more", "less"), ("on", "off"), ("true", "fals"), ("requir", "option"), ("faster", "slower"), ("large", "small"),
+    ("load", "unload"), ("instal", "uninstal"), ("allow", "forbid"), ("allow", "refus"), ("accept", "refus"),
+    ("accept", "reject"), ("add", "remov"), ("more", "less"), ("on", "off"), ("true", "fals"), ("requir", "option"),
+    ("faster", "slower"), ("large", "small"), ("onlin", "offlin"), ("above", "below"), ("open", "close"),
+    ("lock", "unlock"), ("connect", "disconnect"), ("encrypt", "decrypt"), ("includ", "exclud"),
+    ("upgrad", "downgrad"), ("automat", "manual"), ("oldest", "newest"), ("first", "last"),
 ]  # fmt: skip
-_OPPOSITE = {one: other for pair in _OPPOSITES for one, other in (pair, pair[::-1])}
+_OPPOSED = frozenset(frozenset(pair) for pair in _OPPOSITES)
+_OPPOSITE_WORDS = frozenset().union(*_OPPOSED)
+_WORD = re.compile(r"[a-z]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,20 +161,32 @@ def code_lines(block: str) -> list[str]:
 def contradiction(text: str, quote: Quote) -> str:
     """What in `text` its quote does not bear out: a number, identifier, negation or opposite; '' if nothing."""
     given = f"{quote.context} {quote.text}"
-    missing = next((number for number in _NUMBER.findall(unnumbered(text)) if number not in given), None)
+    numbers = set(_NUMBER.findall(given))
+    missing = next((number for number in _NUMBER.findall(unnumbered(text)) if number not in numbers), None)
     if missing is not None:
         return f"the number {missing} is not in its quote"
-    folded = _fold(given)
-    missing = next((name for name in identifiers(text) if _fold(name) not in folded), None)
+    plain = _MARKS.sub("", given)
+    missing = next((name for name in identifiers(text) if not _holds(plain, name)), None)
     if missing is not None:
         return f"{missing} is not in its quote"
     if bool(_NEGATION.search(text)) != bool(_NEGATION.search(quote.text)):
         return "one is negated, the other is not"
-    mine, theirs = set(terms(text)), quote.terms
-    for term in mine - theirs:
-        if _OPPOSITE.get(term) in theirs - mine:
+    mine, theirs = _opposable(text), _opposable(quote.text)
+    for term in sorted(mine - theirs):
+        if any(frozenset((term, other)) in _OPPOSED for other in theirs - mine):
             return f"it says '{term}', its quote the opposite"
     return ""
+
+
+def _opposable(text: str) -> set[str]:
+    """The words of `text` that may have an opposite."""
+    return _OPPOSITE_WORDS.intersection([*terms(text), *_WORD.findall(text.lower())])
+
+
+def _holds(given: str, name: str) -> bool:
+    """Whether `name` stands in `given` by itself, blanks and case aside: '--por' does not stand in '--port'."""
+    letters = r"\s*".join(re.escape(letter) for letter in "".join(_MARKS.sub("", name).split()).rstrip("/"))
+    return bool(re.search(rf"(?<![\w-]){letters}(?![\w-]|[/.]\w)", given, re.IGNORECASE))
 
 
 def identifiers(text: str) -> list[str]:
@@ -180,10 +199,6 @@ def identifiers(text: str) -> list[str]:
 def unnumbered(text: str) -> str:
     """`text` without the number of a list item: the model's count is no claim."""
     return re.sub(r"^\s*\d{1,3}[.)]\s+", "", text)
-
-
-def _fold(text: str) -> str:
-    return re.sub(r"[\s`*]+", "", text).lower()
 
 
 def mean(values: Iterable[float]) -> float:

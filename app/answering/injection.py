@@ -23,7 +23,7 @@ _PATTERNS = (
     rf"{_AWAY}{_NEAR}{_RULES}\s+(?:above|before|so far)\b",
     rf"{_AWAY}\s+(?:all|any)\s+(?:the\s+)?(?:instruction|prompt)s?\b",
     rf"{_AWAY}\s+(?:everything|anything|all)\s+(?:above|before|prior|previous)\b",
-    rf"\b(?:ignoriere?n?|vergiss|ignore[zr]?|oublie[zr]?|ignora|olvida)\b{_NEAR}"
+    rf"\b(?:ignoriere?n?|vergiss|ignorez|oubliez?|ignora|olvida)\b{_NEAR}"
     r"\b(?:anweisung|regel|instruct|instrucci|consigne|règle|regla)",
     # posing as somebody with the right to give orders
     r"\b(?:system|developer)\s+(?:override|note|instruction)s?\s*:|\[\s*system\b|^\W*system\s*:",
@@ -33,7 +33,7 @@ _PATTERNS = (
     rf"\b(?:note|notice|instruction|message|reminder|warning)s?\b{_NEAR}\b(?:to|for|pour|an|für|para)\s+"
     rf"(?:(?:all|any|every|each|the|les|l'|die|alle)\s*){{0,2}}{_MODEL}{_FAR}:",
     rf"\b(?:attention|dear|hey)\b[^.!?\n]{{0,12}}{_MODEL}|{_MODEL}\s*:{_NEAR}{_SAY}|{_MODEL}\s*:\s*end\b",
-    rf"\bai\b[^.!?\n]{{0,15}}\bnotes?\s*:",
+    r"\bai\b[^.!?\n]{0,15}\bnotes?\s*:",
     rf"{_MODEL}{_NEAR}\b(?:must|should|shall|always|now|instructed|required|have to)\b[^.!?\n]{{0,60}}{_SAY}"
     r"(?!\s+(?:within|in|from|to|when|after)\b)",
     r"\byou are (?:now|no longer) an?\b|\byou (?:must|should|will|shall) (?:now )?(?:act|pretend|behave)\b",

@@ -43,6 +43,11 @@ class Plan:
     wants_person: bool
     raw_rewrite: str = ""
 
+    @property
+    def asked(self) -> str:
+        """What a quote should answer: not the earlier question that was joined to this one for the search."""
+        return self.question if self.condensed_by == "joined" and terms(self.question) else self.query
+
 
 def wants_person(question: str) -> bool:
     return bool(_PERSON.search(question))

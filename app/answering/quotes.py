@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -60,31 +61,59 @@ _RULER = re.compile(r"^\s*\|?[\s:|-]+\|?\s*$")
 def quotes_of(chunk: Chunk, passage: int) -> list[Quote]:
     """Every quotable piece of `chunk` in order. Headings and lines that speak to a model are none."""
     found: list[Quote] = []
-    position, paragraph_start, fence_start, fence = 0, None, 0, ""
-    for line in chunk.text.splitlines(keepends=True):
-        start, position = position, position + len(line)
-        mark = _FENCE.match(line)
-        if fence:
-            if mark and line.strip() == mark[1] and mark[1].startswith(fence):
-                found.append(Quote(chunk, passage, "code", fence_start, start + len(line.rstrip())))
-                fence = ""
-            continue
-        plain = not (mark or _HEADING.match(line) or _ITEM.match(line) or line.lstrip()[:1] == "|" or not line.strip())
-        if plain:
-            paragraph_start = start if paragraph_start is None else paragraph_start
-            continue
-        if paragraph_start is not None:
-            found.extend(_sentence_quotes(chunk, passage, paragraph_start, start))
-            paragraph_start = None
-        if mark:
-            fence, fence_start = mark[1], start
-        elif _ITEM.match(line):
-            found.append(_trimmed(chunk, passage, "item", start, position))
-        elif line.lstrip().startswith("|") and not _RULER.match(line):
-            found.append(_trimmed(chunk, passage, "row", start, position))
-    if paragraph_start is not None and not fence:
-        found.extend(_sentence_quotes(chunk, passage, paragraph_start, len(chunk.text)))
+    for kind, start, end in _blocks(chunk.text):
+        if kind == "paragraph":
+            found.extend(_sentence_quotes(chunk, passage, start, end))
+        else:
+            found.append(_trimmed(chunk, passage, kind, start, end))
     return [quote for quote in found if re.search(r"\w", quote.text) and not _forbidden(quote)]
+
+
+_Block = Literal["paragraph", "item", "row", "code"]
+
+
+def _blocks(text: str) -> Iterator[tuple[_Block, int, int]]:
+    """Kind, start and end of the blocks of `text`. A list item goes on to the next line that begins something else."""
+    position, fence = 0, ""
+    running: tuple[_Block, int] | None = None
+    for line in text.splitlines(keepends=True):
+        start, position = position, position + len(line)
+        if fence:
+            if _closes(line, fence) and running is not None:
+                yield *running, position
+                fence, running = "", None
+            continue
+        begun = _begun_by(line)
+        if begun == "paragraph" and running is not None:
+            continue
+        if running is not None:
+            yield *running, start
+        running = None if begun is None else (begun, start)
+        if begun == "code" and (mark := _FENCE.match(line)):
+            fence = mark[1]
+        elif begun == "row":
+            yield "row", start, position
+            running = None
+    if running is not None and not fence:
+        yield *running, len(text)
+
+
+def _begun_by(line: str) -> _Block | None:
+    """What `line` begins when nothing runs; None for headings, blank lines and the rulers of tables."""
+    if _FENCE.match(line):
+        return "code"
+    if not line.strip() or _HEADING.match(line):
+        return None
+    if _ITEM.match(line):
+        return "item"
+    if line.lstrip().startswith("|"):
+        return None if _RULER.match(line) else "row"
+    return "paragraph"
+
+
+def _closes(line: str, fence: str) -> bool:
+    mark = _FENCE.match(line)
+    return bool(mark and line.strip() == mark[1] and mark[1].startswith(fence))
 
 
 def _forbidden(quote: Quote) -> bool:

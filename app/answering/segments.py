@@ -29,9 +29,7 @@ _HEADING = re.compile(r"^\s*(?:#{1,6}\s|\*\*[^*]+\*\*\s*:?\s*$)")  # a line all 
 _ITEM = re.compile(r"^\s*(?:[-*+]|\d{1,3}[.)])\s+")
 # A sentence ends at . ! ? with its closing quotes and all markers, before a blank and what may begin another one:
 # which a marker does not, nor the part of one that has arrived.
-_END = re.compile(
-    r"([.!?]+[\"')\]*_`]*(?:\s*\[\d{1,3}\](?!\())*+)\s+(?=[\"'(*_`A-Z0-9]|\[(?!\d{0,3}(?:\]|$)))"
-)
+_END = re.compile(r"([.!?]+[\"')\]*_`]*(?:\s*\[\d{1,3}\](?!\())*+)\s+(?=[\"'(*_`A-Z0-9]|\[(?!\d{0,3}(?:\]|$)))")
 _ARRIVING = re.compile(r"(?:[-*+]|\d{1,3}[.)]?)(?:\s|$)|\*\*[^*]*\*?$|\*\*[^*]+\*\*\s*:?\s*$")
 _ABBREVIATION = re.compile(
     r"(?:\b(?:e\.g|i\.e|etc|vs|cf|approx|incl|resp|no|fig|dr|mr|mrs|st)|\b[A-Za-z]|^\s*\d{1,3})\.$", re.IGNORECASE

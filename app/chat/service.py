@@ -111,13 +111,13 @@ class ChatService:
     async def events(self, accepted: AcceptedQuestion) -> AsyncGenerator[Event]:
         """The events of one answer, `answer.started` to `answer.completed`; it is stored before the last one."""
         asked, trace = accepted.asked, AnswerTrace()
-        async with accepted.ticket.turn():
-            yield AnswerStarted(id=asked.answer_id, conversation_id=asked.conversation_id, question=asked.question)
-            async with aclosing(self._answerer.answer(asked, accepted.history, trace)) as events:
-                async for event in events:
-                    if isinstance(event, AnswerCompleted):
-                        await self._store(event.answer, trace)
-                    yield event
+        yield AnswerStarted(id=asked.answer_id, conversation_id=asked.conversation_id, question=asked.question)
+        answering = self._answerer.answer(asked, accepted.history, trace)
+        async with accepted.ticket.turn(), aclosing(answering) as events:
+            async for event in events:
+                if isinstance(event, AnswerCompleted):
+                    await self._store(event.answer, trace)
+                yield event
 
     async def answer(self, question: str, conversation_id: str | None) -> Answer:
         """The whole answer at once."""

@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -157,6 +158,14 @@ def test_the_check_of_commands_finds_some_and_refuses_wrong_ones() -> None:
         COMMANDS["ask"].make_context("docent", ["--wrong", "x"])
 
 
+@pytest.mark.parametrize("page", TEXTS, ids=named)
+def test_make_targets_in_the_docs_exist(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    text = page.read_text(encoding="utf-8")
+    called = re.findall(r"^(?:\$ )?make ([a-z-]+)", "\n".join(blocks(page, "bash", "console")), re.MULTILINE)
+    assert {*called, *re.findall(r"`make ([a-z-]+)[^`]*`", text)} <= targets
+
+
 # --- links and pages
 
 
@@ -189,6 +198,12 @@ def test_pages_have_front_matter(page: Path) -> None:
 def test_index_page_links_every_page() -> None:
     linked = {(DOCS / link.partition("#")[0]).resolve() for link in LINK.findall(prose(DOCS / "index.md"))}
     assert {page for page in PAGES if page.name != "index.md"} <= linked
+
+
+def test_architecture_page_has_the_layers_of_the_import_contract() -> None:
+    contract = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    layers = "\n".join(contract["contracts"][0]["layers"]) + "\n"
+    assert layers in blocks(DOCS / "architecture.md", "text")
 
 
 # --- HTTP
