@@ -113,7 +113,8 @@ class Answerer:
         """
         question = asked.question
         run = _Run(asked.answer_id, asked.conversation_id, question, trace)
-        planned = await plan(question, history[-self._settings.history_messages :], self._chat)
+        recent = history[max(len(history) - self._settings.history_messages, 0) :]
+        planned = await plan(question, recent, self._chat)
         trace.stages["plan"] = {
             "question": question,
             "query": planned.query,

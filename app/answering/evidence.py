@@ -81,7 +81,7 @@ def features(result: SearchResult, model: str) -> Features:
     low, high = cosine_range(model)
     best = max((one.dense_score for one in result.candidates if one.dense_score is not None), default=0.0)
     closeness = min(max((best - low) / (high - low), 0.0), 1.0)
-    if not asked:
+    if all(term.isdecimal() for term in asked):
         return Features(closeness, 0.0, 0.0, 0.0)
     held = [set(terms(f"{one.chunk.context} {one.chunk.text}")) for one in result.candidates[:_TOP]]
     return Features(

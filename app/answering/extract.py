@@ -10,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
+from app.answering.grounding import identifiers
 from app.answering.quotes import Quote
 from app.answering.segments import Segment
 from app.index.embedding import Vector
@@ -51,6 +52,7 @@ class Extractor:
         embed: Callable[[str], Vector],
     ) -> None:
         """ranks: place in the retrieval's order (from 0) of each passage number."""
+        self._question = question.lower()
         self._asked = frozenset(terms(question))
         self._vector = question_vector
         self._quotes = quotes
@@ -87,9 +89,11 @@ class Extractor:
         return quote.kind == "code" or self.relevance(quote) >= _ANSWER_RATIO * self.top
 
     def restates(self, text: str) -> bool:
-        """Whether `text` asks, or says nothing that the question does not say, without being a yes or no."""
+        """Whether `text` asks, or says nothing that the question does not say: no word, no name, no yes or no."""
         if text.rstrip("*_ ").endswith("?") or _LABEL.match(text):
             return True
+        if any(name.lower() not in self._question for name in identifiers(text)):
+            return False  # '--port' answers 'How do I choose a port?'
         return not (frozenset(terms(text)) - self._asked) and not _YES_OR_NO.match(text)
 
     def _speaks(self, quote: Quote) -> bool:

@@ -33,8 +33,8 @@ class EdgeStore:
     """A shard on disk.
 
     It is made without a write-ahead log: a revision becomes visible only after `flush`, so a log would protect
-    nothing, and without its lock any number of processes may open a finished revision. Opening one changes no byte
-    of it.
+    nothing, and without its lock any number of processes may open a finished revision. Opening one again changes no
+    byte of it: what the engine rewrites then, it writes as it was, or puts in place whole.
     """
 
     def __init__(self, shard: EdgeShard) -> None:

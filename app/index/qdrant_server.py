@@ -97,10 +97,13 @@ class QdrantServerStore:
 
 def connect(settings: IndexSettings) -> QdrantClient:
     """A client of the server in the settings. Raises ConfigurationError when it does not answer."""
-    client = QdrantClient(settings.qdrant_url, api_key=settings.qdrant_api_key.get_secret_value() or None)
+    api_key = settings.qdrant_api_key.get_secret_value() or None
+    # Its own check of versions runs in a thread, and says on stderr what the call below says as an error.
+    client = QdrantClient(settings.qdrant_url, api_key=api_key, check_compatibility=False)
     try:
         client.get_collections()
     except (ApiException, OSError) as error:
+        client.close()
         raise ConfigurationError(
             f"DOCENT_INDEX__QDRANT_URL: no Qdrant server answers at {settings.qdrant_url} ({error})"
         ) from error

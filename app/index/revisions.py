@@ -49,6 +49,8 @@ class Revisions:
 
     def finish(self, revision_id: str, vocabulary: Vocabulary) -> None:
         """Give a built revision its final name. Its store has to be flushed and closed before."""
+        if self._client is None:
+            EdgeStore.open(self._building(revision_id) / "shard").close()  # the first opening still adds files
         vocabulary.save(self._building(revision_id) / "vocabulary.json")
         self._building(revision_id).rename(self._folder / revision_id)
 

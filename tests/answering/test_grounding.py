@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from app.answering.grounding import GroundingCheck, Support, code_lines, contradiction, identifiers
+from app.answering.grounding import GroundingCheck, Support, addition, code_lines, contradiction, identifiers
 from app.answering.quotes import quotes_of
-from app.answering.segments import Segment, Segmenter
+from app.answering.segments import Segmenter
 from app.config import AnsweringSettings
 from app.index.embedding import Embedder
 from app.index.section import Chunk, Span
@@ -75,7 +75,6 @@ def judge(vocabulary: Vocabulary, embedder: Embedder) -> Judge:
         ("Lumen writes log files to /var/log/lumen.", LOGS, ""),
         ("A new log file is begun every day.", LOGS, ""),
         # in other words
-        ("To use a different port, pass `--port`.", PORT, ""),
         ("You can choose another port with `--port`.", PORT, ""),
         ("Lumen stores its log files in `/var/log/lumen`.", LOGS, ""),
         ("You find the log files in `/var/log/lumen`.", LOGS, ""),
@@ -141,6 +140,7 @@ def test_supported(judge: Judge, claim: str, text: str, heading: str) -> None:
         ("Start the server before you make a backup.", BACKUP, ""),
         ("A sensor is shown as online when it has sent nothing for 5 minutes.", OFFLINE, ""),
         ("Run `lumen restore FILE` with the server started.", RESTORE, ""),
+        ("Sensors are allowed to send readings from the future.", "Sensors are forbidden to send readings.", ""),
         # half of it is true
         ("The server listens on port 7070 by default and encrypts all traffic with TLS certificates.", PORT, ""),
         ("Lumen writes its log files to `/var/log/lumen` and uploads them to the vendor's cloud.", LOGS, ""),
@@ -192,6 +192,11 @@ def test_the_number_of_a_list_item_is_no_claim(judge: Judge) -> None:
     assert judge("9. Use `--port` to choose another port.", passage(PORT)).problem == ""
 
 
+def test_next_to_no_word_in_common_is_no_support_however_close_the_meaning(judge: Judge) -> None:
+    """True, and dropped all the same: the price of not trusting embeddings alone."""
+    assert judge("To pick a different one, pass `--port`.", passage(PORT)).problem != ""
+
+
 def test_identifiers() -> None:
     text = "Set `max_sensors = 3` or maxSensors in lumen.toml, see https://a.example/b, /etc/lumen and --dry-run."
     assert identifiers(text) == [
@@ -217,4 +222,28 @@ def test_the_reason_is_named() -> None:
     assert contradiction("The `foo` server.", quote) == "foo is not in its quote"
     assert contradiction("It does not listen.", quote) == "one is negated, the other is not"
     assert contradiction("The Server listens.", quote) == ""
-    assert Segment("sentence", "x", (), True).cited == ()
+    assert contradiction("Open `-P 7070`, i.e. on port 7070.", quote) == "-P 7070 is not in its quote"
+    assert addition("The server encrypts your e-mail.", quote) == "its quote says nothing of 'encrypt e mail'"
+    assert addition("1. The Lumen server quietly listens on one port.", quote) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "holds"),
+    [
+        ("--port", "Use **`--port 80`**.", True),
+        ("--port", "Use `--ports`.", False),
+        ("--port", "Use `--no--port`.", False),
+        ("-p", "Use `--p` or `-px`.", False),
+        ("-p", "Use `-p`.", True),
+        ("/var/log", "In /var/log/lumen.", False),
+        ("/var/log/lumen/", "In /var/log/lumen.", True),
+        ("lumen.toml", "In `/etc/lumen/lumen.toml`.", True),
+        ("lumen.tom", "In `/etc/lumen/lumen.toml`.", False),
+        ("theme=\"dark\"", "Set `theme = \"dark\"`.", True),
+        ("lumen  start", "Run `lumen start --detach`.", True),
+        ("maxSensors", "Set maxsensors.", True),
+    ],
+)
+def test_names_stand_by_themselves(name: str, given: str, holds: bool) -> None:
+    (quote,) = quotes_of(passage(given), 1)
+    assert (contradiction(f"`{name}`", quote) == "") is holds

@@ -153,12 +153,12 @@ async def test_as_many_revisions_are_kept_as_the_settings_say(settings: Settings
         assert folders(settings) == {made[3]}
 
 
-async def test_what_a_killed_run_left_is_removed(core: Core, index: Index, settings: Settings, docs: Path) -> None:
+async def test_what_a_killed_run_left_is_removed(index: Index, settings: Settings, docs: Path) -> None:
     first = await index(docs)
-    core_folder = settings.data_dir / "index"
+    folder = settings.data_dir / "index"
     for name in ("building-20260101-000000-abcdef", "20260101-000001-abcdef"):  # half built; built but not serving
-        (core_folder / name / "shard").mkdir(parents=True)
-        (core_folder / name / "vocabulary.json").write_text("{}")
+        (folder / name / "shard").mkdir(parents=True)
+        (folder / name / "vocabulary.json").write_text("{}")
 
     await index(docs)
 

@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -17,7 +18,7 @@ import pytest
 from app.config import Settings
 from app.runtime import open_core
 
-PAGES = 16
+PAGES = 80  # a store is written 64 chunks at a time
 # Reads command lines, and runs each in a fork that starts without the seconds of importing.
 SERVER = """
 import os, sys
@@ -73,14 +74,10 @@ def indexers(settings: Settings, tmp_path: Path) -> Iterator[Indexers]:
 
 
 def write_edition(docs: Path, number: int) -> None:
-    """Every page says which edition it is of, and says it in every section."""
+    """Every page says which edition it is of."""
     docs.mkdir(exist_ok=True)
     for page in range(PAGES):
-        sections = [
-            f"## Topic {topic}\n\nThis stands in edition{number:03}. " + f"Page {page} tells of part {topic}. " * 12
-            for topic in range(3)
-        ]
-        (docs / f"page{page}.md").write_text(f"# Page {page} of edition{number:03}\n\n" + "\n\n".join(sections))
+        (docs / f"page{page}.md").write_text(f"# Page {page}\n\nLamp {page} stands in edition{number:03}.\n")
 
 
 async def edition_served(settings: Settings) -> int:
@@ -95,8 +92,7 @@ async def edition_served(settings: Settings) -> int:
         assert revision.store.count() == len(chunk_ids) == serving.revision.chunks == revision.vocabulary.chunks
         assert len(list(revision.store.points(chunk_ids))) == len(chunk_ids)
         found = (await core.library.search("Which edition does this stand in?", 100)).candidates
-        assert len(found) == min(len(chunk_ids), len(found))
-        assert len(found) >= PAGES
+        assert len(found) == PAGES
         editions = {int(number) for one in found for number in re.findall(r"edition(\d+)", one.chunk.text)}
         assert len(editions) == 1
         return editions.pop()
@@ -135,7 +131,8 @@ async def test_a_kill_at_any_moment_leaves_the_old_index_or_the_new_one(
             await_new_folder(settings, moment)
         else:
             time.sleep(moment)  # noqa: ASYNC251  (nothing else runs here)
-        os.kill(process, signal.SIGKILL)  # at least a zombie is still there
+        with suppress(ProcessLookupError):  # it was done
+            os.kill(process, signal.SIGKILL)
         assert indexers.wait() in {-signal.SIGKILL, 0}
         now = await edition_served(settings)
         assert now in {served, edition}
