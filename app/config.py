@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
@@ -113,6 +114,7 @@ class Settings(BaseSettings):
         env_prefix="DOCENT_",
         env_nested_delimiter="__",
         env_file=".env",
+        env_ignore_empty=True,
         extra="ignore",  # .env may hold other programs' names; unknown DOCENT_ names are refused by load_settings
         frozen=True,
     )
@@ -144,7 +146,7 @@ def load_settings() -> Settings:
     except SettingsError as error:
         raise ConfigurationError(f"{error} (docs/reference/settings.md lists every setting)") from error
     known = set(setting_names())
-    for name in sorted(os.environ):
+    for name in sorted({*os.environ, *dotenv_values(".env")}):
         if name.upper().startswith("DOCENT_") and name.upper() not in known:
             raise ConfigurationError(f"{name} is not a setting (docs/reference/settings.md lists every setting)")
     return settings

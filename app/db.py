@@ -12,12 +12,14 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, DateTime, Dialect, event
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
 from app.config import Settings
+from app.errors import ConfigurationError
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 
@@ -58,8 +60,13 @@ class Database:
 
     async def migrate(self) -> None:
         """Bring the schema to the newest migration."""
-        async with self.engine.begin() as connection:
-            await connection.run_sync(_upgrade)
+        try:
+            async with self.engine.begin() as connection:
+                await connection.run_sync(_upgrade)
+        except (DBAPIError, OSError) as error:
+            where = self.engine.url.render_as_string(hide_password=True)
+            reason = str(error.__cause__ or error).splitlines()[0]
+            raise ConfigurationError(f"the database {where} cannot be used: {reason}") from error
 
     async def is_migrated(self) -> bool:
         async with self.engine.connect() as connection:
@@ -73,7 +80,13 @@ def open_database(settings: Settings) -> Database:
     """Build the engine for `settings.database_url`; the data folder is made when SQLite lies in it."""
     if not settings.database.url:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(settings.database_url)
+    try:
+        engine = create_async_engine(settings.database_url)
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        raise ConfigurationError(
+            f"DOCENT_DATABASE__URL: {error} (it has to name an async driver that is installed, as in "
+            "postgresql+asyncpg://user:password@host/database)"
+        ) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     return Database(engine)

@@ -23,7 +23,7 @@ from app.errors import DocentError
 from app.index.indexer import IndexRequest
 from app.llm.model import Model, build_model
 from app.local_service import LocalService
-from app.middleware import LoopbackHosts, RequestContext
+from app.middleware import BodyLimit, LoopbackHosts, RequestContext
 from app.problems import install_problem_handlers
 from app.runtime import HANDBOOK, Core, open_core
 from app.sources import endpoints as sources_endpoints
@@ -58,7 +58,6 @@ def create_app(settings: Settings, service: LocalService | None = None) -> FastA
         description="Answers from your documentation, with the sentence each answer stands on.",
         version="0.1.0",
         lifespan=lambda app: _lifespan(app, settings),
-        max_body_size=settings.server.max_body_bytes,
         docs_url=None,
         redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
@@ -72,6 +71,7 @@ def create_app(settings: Settings, service: LocalService | None = None) -> FastA
     app.add_api_route("/", page, response_class=HTMLResponse, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     install_problem_handlers(app)
+    app.add_middleware(BodyLimit, limit=settings.server.max_body_bytes)
     app.add_middleware(LoopbackHosts)
     app.add_middleware(RequestContext)
     return app
@@ -97,9 +97,9 @@ async def _lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
 
 
 async def _open_index(core: Core, readiness: Readiness) -> None:
-    """Open the serving revision; a data folder without any gets the handbook."""
+    """Open the serving revision; a data folder without a source of its own gets the handbook, as it is now."""
     try:
-        if await core.catalog.serving_revision() is None and HANDBOOK.is_dir():
+        if HANDBOOK.is_dir() and all(source.handbook for source in await core.catalog.sources()):
             readiness.waiting["index"] = "the handbook is being indexed"
             request = IndexRequest((HANDBOOK,), handbook=True)
             report = await core.indexer.index(request, lambda _: None)

@@ -69,6 +69,53 @@ class RequestContext:
             )
 
 
+class BodyTooLarge(DocentError):
+    status = 413
+    kind = "body-too-large"
+    title = "The request is too large"
+
+
+class BodyLimit:
+    """Reads the body before the application does, and refuses one that is larger than `limit` bytes."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        declared = Headers(scope=scope).get("content-length", "0")
+        body = None if declared.isdigit() and int(declared) > self._limit else await self._read(receive)
+        if body is None:
+            refusal = BodyTooLarge(f"the request's body is larger than {self._limit} bytes: send less")
+            await problem_response(refusal)(scope, receive, send)
+            return
+        given: bytes | None = body
+
+        async def replay() -> Message:
+            nonlocal given
+            if given is None:
+                return await receive()
+            read, given = given, None
+            return {"type": "http.request", "body": read, "more_body": False}
+
+        await self._app(scope, replay, send)
+
+    async def _read(self, receive: Receive) -> bytes | None:
+        """The whole body; None when it is too large."""
+        body = b""
+        while True:
+            message = await receive()
+            piece: bytes = message.get("body", b"")
+            body += piece
+            if len(body) > self._limit:
+                return None
+            if not message.get("more_body", False):
+                return body
+
+
 class LoopbackHosts:
     """Refuses requests whose Host is not this machine: a page of a foreign site that had its name resolved to
     127.0.0.1 (DNS rebinding) sends its own.

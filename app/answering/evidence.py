@@ -51,7 +51,7 @@ class Weights:
     agreement: float
 
 
-WEIGHTS = Weights(intercept=-4.25, closeness=3.29, coverage=2.92, reach=2.35, agreement=2.78)
+WEIGHTS = Weights(intercept=-4.76, closeness=3.64, coverage=2.47, reach=4.12, agreement=2.01)
 
 
 @dataclass(frozen=True, slots=True)

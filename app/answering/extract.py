@@ -27,7 +27,7 @@ _WORDS_OF_A_SENTENCE = 4
 
 _YES_OR_NO = re.compile(r"\s*(?:yes|no|not)\b", re.IGNORECASE)
 _LABEL = re.compile(r"\s*\**(?:question|passages?|answer)\**\s*:", re.IGNORECASE)  # the prompt's own words
-_BULLET = re.compile(r"^\s*(?:>\s*)*(?:[-*+]\s+)?")
+_BULLET = re.compile(r"^\s*(?:>\s*)*(?:(?:[-*+]|\d{1,3}[.)])\s+)?")
 _QUOTE_MARK = re.compile(r"^[ \t]*>[ \t]?", re.MULTILINE)
 
 
@@ -74,11 +74,16 @@ class Extractor:
         return self.ranked[0].relevance if self.ranked else 0.0
 
     def best(self, limit: int = _LIMIT) -> list[Extract]:
-        """Up to `limit` quotes, in the order of the documents, with the code that the first one introduces."""
+        """Up to `limit` quotes, in the order of the documents, with the code that they announce."""
         kept = [one for one in self.ranked[:limit] if one.relevance >= _KEEP_RATIO * self.top]
-        if kept and (code := self._code_after(kept[0].quote)) is not None:
-            kept.append(Extract(code, kept[0].relevance))
-        return sorted(kept, key=lambda one: (self._ranks[one.quote.passage], one.quote.start))
+        announced = {
+            code: one.relevance
+            for place, one in enumerate(kept)
+            if place == 0 or one.quote.text.endswith(":")
+            if (code := self._code_after(one.quote)) is not None
+        }
+        shown_quotes = [*kept, *(Extract(code, relevance) for code, relevance in announced.items())]
+        return sorted(shown_quotes, key=lambda one: (self._ranks[one.quote.passage], one.quote.start))
 
     def is_relevant(self, quote: Quote) -> bool:
         """Whether the quote comes near the best one: what a model picks from another topic does not."""

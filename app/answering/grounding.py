@@ -180,7 +180,7 @@ def contradiction(text: str, quote: Quote) -> str:
 
 
 def addition(text: str, quote: Quote) -> str:
-    """What `text` adds to its quote: several terms in a row that neither the quote nor its headings have; '' if nothing.
+    """What `text` adds to its quote: several terms in a row that neither it nor its headings have; empty if nothing.
 
     A paraphrase changes a word here and there; a clause that was made up comes in one piece.
     """

@@ -23,19 +23,25 @@ _PATTERNS = (
     rf"{_AWAY}{_NEAR}{_RULES}\s+(?:above|before|so far)\b",
     rf"{_AWAY}\s+(?:all|any)\s+(?:the\s+)?(?:instruction|prompt)s?\b",
     rf"{_AWAY}\s+(?:everything|anything|all)\s+(?:above|before|prior|previous)\b",
-    rf"\b(?:ignoriere?n?|vergiss|ignorez|oubliez?|ignora|olvida)\b{_NEAR}"
-    r"\b(?:anweisung|regel|instruct|instrucci|consigne|règle|regla)",
+    (
+        rf"\b(?:ignoriere?n?|vergiss|ignorez|oubliez?|ignora|olvida)\b{_NEAR}"
+        r"\b(?:anweisung|regel|instruct|instrucci|consigne|règle|regla)"
+    ),
     # posing as somebody with the right to give orders
     r"\b(?:system|developer)\s+(?:override|note|instruction)s?\s*:|\[\s*system\b|^\W*system\s*:",
     r"\bnew (?:rule|instruction|directive|policy)s?\b[^.!?\n:]{0,30}:",
     r"\b(?:end|beginning) of (?:the )?(?:passages|context|prompt)\b",
     # addressing the model
-    rf"\b(?:note|notice|instruction|message|reminder|warning)s?\b{_NEAR}\b(?:to|for|pour|an|für|para)\s+"
-    rf"(?:(?:all|any|every|each|the|les|l'|die|alle)\s*){{0,2}}{_MODEL}{_FAR}:",
+    (
+        rf"\b(?:note|notice|instruction|message|reminder|warning)s?\b{_NEAR}\b(?:to|for|pour|an|für|para)\s+"
+        rf"(?:(?:all|any|every|each|the|les|l'|die|alle)\s*){{0,2}}{_MODEL}{_FAR}:"
+    ),
     rf"\b(?:attention|dear|hey)\b[^.!?\n]{{0,12}}{_MODEL}|{_MODEL}\s*:{_NEAR}{_SAY}|{_MODEL}\s*:\s*end\b",
     r"\bai\b[^.!?\n]{0,15}\bnotes?\s*:",
-    rf"{_MODEL}{_NEAR}\b(?:must|should|shall|always|now|instructed|required|have to)\b[^.!?\n]{{0,60}}{_SAY}"
-    r"(?!\s+(?:within|in|from|to|when|after)\b)",
+    (
+        rf"{_MODEL}{_NEAR}\b(?:must|should|shall|always|now|instructed|required|have to)\b[^.!?\n]{{0,60}}{_SAY}"
+        r"(?!\s+(?:within|in|from|to|when|after)\b)"
+    ),
     r"\byou are (?:now|no longer) an?\b|\byou (?:must|should|will|shall) (?:now )?(?:act|pretend|behave)\b",
     r"\bjailbreak|\bdan mode\b|\bstay in character\b|\bnever admit\b",
     # asking for the rules
@@ -45,9 +51,11 @@ _PATTERNS = (
     r"\b(?:reply|respond|answer)\b[^.!?\n]{0,25}\b(?:only with|with only|exactly with|always with)\b",
     r"\b(?:end|begin|start|close|sign|finish)\b[^.!?\n]{0,12}\byour (?:answer|reply|response)s?\b",
     r"\b(?:mark|rate|label)\s+(?:the|this|your)\s+(?:answer|passage|response)s?\s+as\b",
-    r"\b(?:when|if|whenever)\b[^.!?\n]{0,20}"
-    r"\b(?:asked|answering|summari[sz]ing|quoting|citing|(?:someone|somebody|anyone|anybody|users?|people)\s+asks?)\b"
-    r"[^.!?\n]{0,60}\b(?:say|reply|respond|tell|recommend|append|mention|reveal|embed)\b",
+    (
+        r"\b(?:when|if|whenever)\b[^.!?\n]{0,20}"
+        r"\b(?:asked|answering|summari[sz]ing|quoting|citing|(?:someone|somebody|anyone|anybody|users?|people)\s+asks?)\b"
+        r"[^.!?\n]{0,60}\b(?:say|reply|respond|tell|recommend|append|mention|reveal|embed)\b"
+    ),
     r"\bdecod(?:e|ing)\b[^.!?\n]{0,20}\b(?:comply|obey|follow|execute)\b",
     # what a reader does not see: comments, hidden or reversed text, and images that carry data out
     r"<!--|!\[[^\]]*\]\(https?:|<[^>]*\bstyle\s*=[^>]*(?:font-size\s*:\s*0|display\s*:\s*none|visibility\s*:\s*hidden)",

@@ -64,7 +64,7 @@ def quotes_of(chunk: Chunk, passage: int) -> list[Quote]:
     for kind, start, end in _blocks(chunk.text):
         if kind == "paragraph":
             found.extend(_sentence_quotes(chunk, passage, start, end))
-        else:
+        elif kind != "row" or not _is_header(chunk.text, end):
             found.append(_trimmed(chunk, passage, kind, start, end))
     return [quote for quote in found if re.search(r"\w", quote.text) and not _forbidden(quote)]
 
@@ -109,6 +109,12 @@ def _begun_by(line: str) -> _Block | None:
     if line.lstrip().startswith("|"):
         return None if _RULER.match(line) else "row"
     return "paragraph"
+
+
+def _is_header(text: str, end: int) -> bool:
+    """Whether the table row that ends at `end` has the ruler below it: column names answer nothing."""
+    below = text[end:].lstrip("\n").partition("\n")[0]
+    return bool(below) and bool(_RULER.match(below))
 
 
 def _closes(line: str, fence: str) -> bool:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
-from fastapi.sse import EventSourceResponse, format_sse_event
+from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 
 from app.answering.answer import Answer, AnswerFailed, Event
 from app.chat.schemas import AskRequest
 from app.chat.service import AcceptedQuestion, ChatService
 from app.errors import DocentError
 from app.problems import problem
+
+_KEEPALIVE_SECONDS = 15.0
 
 router = APIRouter(prefix="/api/v1/chat", tags=["chat"])
 
@@ -43,11 +46,36 @@ async def _stream(chat: ChatService, accepted: AcceptedQuestion) -> AsyncGenerat
     answer_id = accepted.asked.answer_id
     try:
         async with aclosing(chat.events(accepted)) as events:
-            async for event in events:
+            async for event in _or_silence(events):
+                if event is None:
+                    yield KEEPALIVE_COMMENT
+                    continue
                 number += 1
                 yield _encoded(event, answer_id, number)
     except DocentError as error:
         yield _encoded(AnswerFailed(problem=problem(error)), answer_id, number + 1)
+
+
+async def _or_silence(events: AsyncGenerator[Event]) -> AsyncGenerator[Event | None]:
+    """The events, and None for every _KEEPALIVE_SECONDS without one: proxies cut streams that say nothing."""
+    coming: asyncio.Future[Event] | None = None
+    try:
+        while True:
+            coming = coming or asyncio.ensure_future(anext(events))
+            done, _ = await asyncio.wait({coming}, timeout=_KEEPALIVE_SECONDS)
+            if not done:
+                yield None
+                continue
+            try:
+                event = coming.result()
+            except StopAsyncIteration:
+                return
+            coming = None
+            yield event
+    finally:
+        if coming is not None:
+            coming.cancel()
+            await asyncio.gather(coming, return_exceptions=True)
 
 
 def _encoded(event: Event, answer_id: str, number: int) -> bytes:

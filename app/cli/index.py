@@ -50,7 +50,9 @@ def list_sources(as_json: Json = False) -> None:
 
 
 @source_app.command("delete")
-def delete_source(name: str, as_json: Json = False) -> None:
+def delete_source(
+    name: Annotated[str, typer.Argument(help="As `docent source list` prints it.")], as_json: Json = False
+) -> None:
     """Take a source and all its documents out of the index."""
     settings = load_settings()
     with index_progress() as bars, open_docent(settings) as docent:

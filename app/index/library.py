@@ -33,7 +33,7 @@ class Library:
 
     async def _pointed(self) -> OpenRevision:
         row = await self._catalog.serving_revision()
-        if row is None:
+        if row is None or not row.documents:
             raise IndexMissing("nothing is indexed yet: run `docent index PATH` with the folder of your docs")
         held = self._open
         if held is not None and held.id == row.id:

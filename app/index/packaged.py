@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -40,6 +41,7 @@ def packaged_model_folder(data_dir: Path) -> Path:
     try:
         os.rename(aside, folder)  # noqa: PTH104  (Path.rename would follow a folder made meanwhile)
     except OSError:
+        shutil.rmtree(aside)
         if not folder.is_dir():  # another process was first: its folder is as good
             raise
     return folder

@@ -57,13 +57,14 @@ class Revisions:
     def open(self, revision_id: str) -> OpenRevision:
         """Raises IndexMissing when its files are gone."""
         folder = self._folder / revision_id
-        if not (folder / "vocabulary.json").is_file():
+        shard = folder / "shard"
+        if not (folder / "vocabulary.json").is_file() or (self._client is None and not shard.is_dir()):
             raise IndexMissing(
                 f"the files of index revision {revision_id} are gone from {self._folder}: run `docent index --rebuild`"
             )
         store: VectorStore
         if self._client is None:
-            store = EdgeStore.open(folder / "shard")
+            store = EdgeStore.open(shard)
         else:
             from app.index.qdrant_server import QdrantServerStore  # noqa: PLC0415
 

@@ -51,7 +51,7 @@ class Loaded:
 
 def load(folder: Path, spec: EngineSpec) -> Loaded:
     """Takes 2 to 3 s and 250 MB. The KV cache grows with use to its limit and stays there, as prefix cache:
-    max_running x context_tokens, which is 450 MB for SmolLM2-135M at 8 x 4,096.
+    see `_kv_blocks`.
     """
     tokenizer = openvino_genai.Tokenizer(folder)
     context = min(spec.context_tokens, _longest_encoding(tokenizer, spec.context_tokens))

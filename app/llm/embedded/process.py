@@ -79,7 +79,7 @@ class EmbeddedEngine:
         """Returns when the engine answers. `ConfigurationError` or `EngineUnavailable` say what to do."""
         if importlib.util.find_spec("openvino_genai") is None:
             raise ConfigurationError(
-                "the embedded engine is not installed: run `pip install docent[embedded]`, "
+                "the embedded engine is not installed: run `make install`, "
                 "or set DOCENT_LLM__BASE_URL to an OpenAI-compatible endpoint"
             )
         self._gguf = locate(self._settings.model)
