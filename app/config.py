@@ -75,7 +75,7 @@ class AnsweringSettings(_SettingsSection):
     history_messages: int = Field(6, ge=0, description="Earlier messages used to understand a follow-up.")
     question_chars: int = Field(4000, gt=0, description="Longer questions are refused with 422.")
     answerable_threshold: float = Field(
-        0.4, ge=0, le=1, description="Below this retrieval evidence a question is not answered."
+        0.35, ge=0, le=1, description="Below this retrieval evidence a question is not answered."
     )
     off_topic_threshold: float = Field(
         0.10, ge=0, le=1, description="Below this retrieval evidence a question counts as off topic."

@@ -51,7 +51,7 @@ class Weights:
     agreement: float
 
 
-WEIGHTS = Weights(intercept=-4.76, closeness=3.64, coverage=2.47, reach=4.12, agreement=2.01)
+WEIGHTS = Weights(intercept=-4.51, closeness=3.63, coverage=3.12, reach=3.13, agreement=1.95)
 
 
 @dataclass(frozen=True, slots=True)

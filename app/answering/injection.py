@@ -17,7 +17,7 @@ _SAY = r"\b(?:say|reply|respond|answer|output|tell|recommend|append|mention|reve
 _RULES = r"\b(?:instruction|prompt|rule|guideline|directive)s?\b"
 _AWAY = r"\b(?:ignore|disregard|forget|override|bypass)\b"
 
-_PATTERNS = (
+_ORDERS = (
     # away with the rules
     rf"{_AWAY}{_NEAR}\b(?:previous|prior|earlier|preceding|above|your|system)\b{_NEAR}{_RULES}",
     rf"{_AWAY}{_NEAR}{_RULES}\s+(?:above|before|so far)\b",
@@ -49,7 +49,8 @@ _PATTERNS = (
     r"\bmy (?:hidden|secret|system) (?:instruction|prompt|rule)s?\b",
     # dictating the answer
     r"\b(?:reply|respond|answer)\b[^.!?\n]{0,25}\b(?:only with|with only|exactly with|always with)\b",
-    r"\b(?:end|begin|start|close|sign|finish)\b[^.!?\n]{0,12}\byour (?:answer|reply|response)s?\b",
+    r"\b(?:end|begin|start|close|sign|finish)\b[^.!?\n]{0,12}\b(?:your|each|every) (?:answer|reply|response)s?\b",
+    r"\b(?:do not|don't|never|must not)\s+mention\s+(?:any|this|it|the)\b",
     r"\b(?:mark|rate|label)\s+(?:the|this|your)\s+(?:answer|passage|response)s?\s+as\b",
     (
         r"\b(?:when|if|whenever)\b[^.!?\n]{0,20}"
@@ -57,19 +58,38 @@ _PATTERNS = (
         r"[^.!?\n]{0,60}\b(?:say|reply|respond|tell|recommend|append|mention|reveal|embed)\b"
     ),
     r"\bdecod(?:e|ing)\b[^.!?\n]{0,20}\b(?:comply|obey|follow|execute)\b",
-    # what a reader does not see: comments, hidden or reversed text, and images that carry data out
-    r"<!--|!\[[^\]]*\]\(https?:|<[^>]*\bstyle\s*=[^>]*(?:font-size\s*:\s*0|display\s*:\s*none|visibility\s*:\s*hidden)",
 )
-_ANY = re.compile("|".join(f"(?:{pattern})" for pattern in _PATTERNS), re.IGNORECASE)
+# What a reader does not see in prose: comments, hidden text, and images that carry data out.
+_UNSEEN = (
+    r"<!--",
+    r"!\[[^\]]*\]\(https?:",
+    r"<[^>]*\bstyle\s*=[^>]*(?:font-size\s*:\s*0|display\s*:\s*none|visibility\s*:\s*hidden)",
+)
+
+
+def _any_of(*patterns: str) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE)
+
+
+_IN_PROSE, _IN_CODE = _any_of(*_ORDERS, *_UNSEEN), _any_of(*_ORDERS)
 # Overrides of the reading direction, and tag characters, which no font shows.
 _HIDING = re.compile("[\u202d\u202e\U000e0000-\U000e007f]")
 # Base64: 40 letters and digits in a row, of both cases and with a digit (a hash in hex has one case).
 _ENCODED = re.compile(r"\b(?=\w*[a-z])(?=\w*[A-Z])(?=\w*\d)[A-Za-z0-9+]{40,}")
+_ENCODED_BLOCK = re.compile(r"\s*(?:[`~]{3,}.*\n)?\s*[A-Za-z0-9+/]{40,}={0,2}\s*(?:[`~]{3,}\s*)?")
 
 
 def speaks_to_a_model(text: str) -> bool:
     """Whether `text` gives instructions to a language model, or hides something from its reader."""
-    if _HIDING.search(text) or _ENCODED.search(text):
-        return True
+    return bool(_HIDING.search(text) or _ENCODED.search(text) or _IN_PROSE.search(_folded(text)))
+
+
+def code_speaks_to_a_model(block: str) -> bool:
+    """The same of a code block, which may hold comments and keys, but not be one encoded text."""
+    return bool(_HIDING.search(block) or _ENCODED_BLOCK.fullmatch(block) or _IN_CODE.search(_folded(block)))
+
+
+def _folded(text: str) -> str:
+    """`text` in plain letters and without invisible ones."""
     folded = unicodedata.normalize("NFKC", text)
-    return bool(_ANY.search("".join(letter for letter in folded if unicodedata.category(letter) != "Cf")))
+    return "".join(letter for letter in folded if unicodedata.category(letter) != "Cf")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from app.answering.injection import speaks_to_a_model
+from app.answering.injection import code_speaks_to_a_model, speaks_to_a_model
 from app.answering.segments import sentences
 from app.index.section import Chunk
 from app.index.terms import terms
@@ -123,7 +123,7 @@ def _closes(line: str, fence: str) -> bool:
 
 
 def _forbidden(quote: Quote) -> bool:
-    return quote.kind != "code" and speaks_to_a_model(quote.text)
+    return code_speaks_to_a_model(quote.text) if quote.kind == "code" else speaks_to_a_model(quote.text)
 
 
 def _trimmed(chunk: Chunk, passage: int, kind: QuoteKind, start: int, end: int) -> Quote:

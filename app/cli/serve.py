@@ -60,6 +60,7 @@ def _listen(host: str, port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
+        listening.listen()  # from now on nobody is refused: who comes before the start is done waits
     except OSError as error:
         listening.close()
         raise ConfigurationError(f"port {port} of {host} cannot be used ({error.strerror}): try --port 0") from error

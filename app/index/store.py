@@ -16,7 +16,7 @@ SPARSE = "bm25"
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A chunk with its vectors. dense: shape (windows, dimension), the whole chunk first; the nearest one counts."""
+    """A chunk with its vectors. dense: shape (windows, dimension), of which the nearest one counts."""
 
     chunk: Chunk
     dense: Vectors

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -74,7 +75,7 @@ def check_events(events: Sequence[AnswerEvent]) -> Answer:
     assert "".join(event.text for event in shown if isinstance(event, AnswerDelta)) == answer.text
     assert [event.citation for event in shown if isinstance(event, AnswerCitation)] == answer.citations
     assert [citation.marker for citation in answer.citations] == list(range(1, len(answer.citations) + 1))
-    for before, event in zip(shown, shown[1:], strict=False):
+    for before, event in itertools.pairwise(shown):
         if isinstance(event, AnswerCitation):
             assert isinstance(before, AnswerDelta), "a citation follows its delta"
             assert before.text.endswith(f"[{event.citation.marker}]")

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Self
 
 PIECE = 5  # characters of a streamed delta: markers, fences and words are all parted by it
 
@@ -66,7 +66,7 @@ class ScriptedModel:
             said = Reply("the test has no more replies", status=500)
         return said if isinstance(said, Reply) else Reply(said)
 
-    def __enter__(self) -> ScriptedModel:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

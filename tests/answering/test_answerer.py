@@ -27,9 +27,7 @@ OFFLINE = "When is a sensor shown as offline?"
 async def test_a_cited_answer(asking: Asking, model: ScriptedModel) -> None:
     model.say("By default, the server listens on port 7070 [1]. Use `--port` to choose another port [1].")
     answer = await asking.ask("Which port does the server listen on, and how do I choose another port?")
-    assert answer.text == (
-        "By default, the server listens on port 7070. [1] Use `--port` to choose another port. [2]"
-    )
+    assert answer.text == ("By default, the server listens on port 7070. [1] Use `--port` to choose another port. [2]")
     assert (answer.decision, answer.kind, answer.reasons) == ("reply", "generated", [])
     first, second = answer.citations
     assert first.quote == "The server listens on port 7070 by default."
@@ -69,7 +67,9 @@ async def test_the_same_passages_are_the_same_prompt_whatever_their_ranks(asking
 
 async def test_steps_code_and_what_leads_in_to_them(asking: Asking, model: ScriptedModel) -> None:
     code = "```bash\nlumen stop\ncp /var/lib/lumen/readings.db /backup/readings.db\nlumen start\n```"
-    model.say(f"## Backup\n\n1. Stop the server before you make a backup [1].\n2. Then copy the database file:\n\n{code}\n")
+    model.say(
+        f"## Backup\n\n1. Stop the server before you make a backup [1].\n2. Then copy the database file:\n\n{code}\n"
+    )
     answer = await asking.ask(BACKUP)
     assert answer.text.startswith("1. Stop the server before you make a backup. [1]\n2. Then copy the database file:")
     assert code in answer.text

@@ -109,6 +109,8 @@ def test_what_is_shown_keeps_its_kind() -> None:
 
 def test_relevance_is_between_0_and_1(extracting: Extracting) -> None:
     extractor = extracting("How do I start Lumen at boot?", *PAGES.values())
-    quotes: list[Quote] = [quote for number, text in enumerate(PAGES.values(), 1) for quote in quotes_of(chunk_of(text), number)]
+    quotes: list[Quote] = [
+        quote for number, text in enumerate(PAGES.values(), 1) for quote in quotes_of(chunk_of(text), number)
+    ]
     assert all(0 <= extractor.relevance(quote) <= 1 for quote in quotes)
     assert all(extractor.words(quote) >= 0 for quote in quotes)

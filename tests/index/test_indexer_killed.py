@@ -18,7 +18,7 @@ import pytest
 from app.config import Settings
 from app.runtime import open_core
 
-PAGES = 80  # a store is written 64 chunks at a time
+PAGES = 66  # a store is written 64 chunks at a time
 # Reads command lines, and runs each in a fork that starts without the seconds of importing.
 SERVER = """
 import os, sys

@@ -27,7 +27,7 @@ def vocabulary() -> Vocabulary:
         ("--gpu-layers=32", ["gpu", "layer", "32"]),
         ("ctx_len in llama.cpp", ["ctx", "len", "llama", "cpp"]),
         ("loadModel", ["load", "model"]),
-        ("GRÖSSE Straße", ["grösse", "straß"]),
+        ("GRÖSSE Straße", ["grösse", "straße"]),
         ("", []),
         ("!? ... --", []),
     ],

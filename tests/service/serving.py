@@ -1,0 +1,144 @@
+"""`docent` as its users run it: commands and a service, each a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+DOCENT = [sys.executable, "-c", "from app.cli import main; main()"]
+PATIENCE = 120  # seconds
+
+
+def environment(data_dir: Path, **settings: str) -> dict[str, str]:
+    """That of the tests without settings of Docent but `settings`, by their names without the prefix."""
+    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith("DOCENT_")}
+    chosen = {f"DOCENT_{name}": value for name, value in settings.items()}
+    return kept | {"PYTHONPATH": str(ROOT), "DOCENT_DATA_DIR": str(data_dir)} | chosen
+
+
+def docent(data_dir: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, in a folder without a .env."""
+    data_dir.parent.mkdir(parents=True, exist_ok=True)
+    return subprocess.run(
+        [*DOCENT, *arguments],
+        cwd=data_dir.parent,
+        env=environment(data_dir, **settings),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait for something that will be true, however long the machine takes; the test's own timeout ends it."""
+    pause = threading.Event()
+    while not holds():
+        pause.wait(0.05)
+
+
+class Service:
+    """`docent serve` on a copy of an indexed data folder, ready when the block begins; stopped at its end."""
+
+    def __init__(self, folder: Path, indexed: Path | None, *, prefix: tuple[str, ...] = (), **settings: str) -> None:
+        self.data_dir = folder / "data"
+        if indexed is not None:
+            shutil.copytree(indexed, self.data_dir, symlinks=True)
+        self._settings = {"LOG__FORMAT": "json", **settings}
+        self._prefix = prefix
+        self._log = folder / "serve.log"
+        self.url = ""
+
+    def __enter__(self) -> Service:
+        self.data_dir.parent.mkdir(parents=True, exist_ok=True)
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [*self._prefix, *DOCENT, "serve", "--port", "0"],
+                cwd=self.data_dir.parent,
+                env=environment(self.data_dir, **self._settings),
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        assert self.process.stdout is not None
+        said = self.process.stdout.readline()
+        assert said.startswith("Docent listens at http"), self._log.read_text()
+        self.url = said.split()[-1]
+        self.client = httpx.Client(base_url=self.url, timeout=PATIENCE, trust_env=False)
+        until(lambda: self.client.get("/readyz").status_code == 200 or self.process.poll() is not None)
+        assert self.process.poll() is None, self._log.read_text()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
+        self.stop()
+
+    def terminate(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+
+    def stop(self) -> int:
+        """The exit code."""
+        if self.process.poll() is None:
+            self.terminate()
+        code = self.process.wait(PATIENCE)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        return code
+
+    def log(self) -> list[dict[str, Any]]:
+        """The log so far; a line that is not JSON fails."""
+        return [json.loads(line) for line in self._log.read_text().splitlines()]
+
+    def ask(self, question: str, conversation_id: str | None = None) -> httpx.Response:
+        return self.client.post(
+            "/api/v1/chat/messages", json={"question": question, "conversation_id": conversation_id}
+        )
+
+    def stream(self, question: str, conversation_id: str | None = None) -> list[tuple[str, str, dict[str, Any]]]:
+        """Id, name and data of all events of an answer."""
+        with self.open_stream(question, conversation_id) as response:
+            assert response.status_code == 200
+            return events("".join(response.iter_text()))
+
+    def open_stream(self, question: str, conversation_id: str | None = None) -> Any:
+        return self.client.stream(
+            "POST",
+            "/api/v1/chat/messages",
+            json={"question": question, "conversation_id": conversation_id},
+            headers={"Accept": "text/event-stream"},
+        )
+
+
+def events(text: str) -> list[tuple[str, str, dict[str, Any]]]:
+    """Id, name and data of each event in a body of server-sent events."""
+    found = []
+    for block in text.split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
+        if fields:
+            found.append((fields["id"], fields["event"], json.loads(fields["data"])))
+    return found
+
+
+def children_of(pid: int) -> list[int]:
+    """Process ids of the living children of `pid`."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+            except OSError:
+                continue
+            if int(parent) == pid and state != "Z":
+                found.append(int(entry.name))
+    return found
