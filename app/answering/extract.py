@@ -20,7 +20,7 @@ _LIMIT = 3  # quotes of an extractive answer
 _EMBEDDED = 8  # quotes whose embedding is asked for: the best by words (about 8 ms each)
 _PASSAGE_BONUS = 0.15  # for the first passage, falling to 0 at the last: retrieval's word counts, too
 _HEADING_SHARE = 0.5  # what a term in the headings counts beside one in the quote itself
-_KEEP_RATIO = 0.75  # further quotes have to come this close to the best
+_KEEP_RATIO = 0.8  # further quotes have to come this close to the best
 _ANSWER_RATIO = 0.85  # an answer has to stand on one quote that comes this close, or the best are added to it
 _RELEVANT_RATIO = 0.7  # and what a model says has to stand on a quote that comes this close
 _WORDS_OF_A_SENTENCE = 4
@@ -74,7 +74,7 @@ class Extractor:
         return self.ranked[0].relevance if self.ranked else 0.0
 
     def best(self, limit: int = _LIMIT) -> list[Extract]:
-        """Up to `limit` quotes, in the order of the documents, with the code that they announce."""
+        """Up to `limit` quotes, with the code that they announce: the best passage first, each in its own order."""
         kept = [one for one in self.ranked[:limit] if one.relevance >= _KEEP_RATIO * self.top]
         announced = {
             code: one.relevance
@@ -82,8 +82,11 @@ class Extractor:
             if place == 0 or one.quote.text.endswith(":")
             if (code := self._code_after(one.quote)) is not None
         }
-        shown_quotes = [*kept, *(Extract(code, relevance) for code, relevance in announced.items())]
-        return sorted(shown_quotes, key=lambda one: (self._ranks[one.quote.passage], one.quote.start))
+        quotes = [*kept, *(Extract(code, relevance) for code, relevance in announced.items())]
+        best_of: dict[int, float] = {}
+        for one in quotes:
+            best_of[one.quote.passage] = max(one.relevance, best_of.get(one.quote.passage, 0.0))
+        return sorted(quotes, key=lambda one: (-best_of[one.quote.passage], one.quote.passage, one.quote.start))
 
     def is_relevant(self, quote: Quote) -> bool:
         """Whether the quote comes near the best one: what a model picks from another topic does not."""

@@ -8,6 +8,7 @@ quote has not. Code is supported only to the letter.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -38,6 +39,9 @@ _CODE_SPAN = re.compile(r"`+([^`\n]+)`+")
 _IDENTIFIER = re.compile(
     r"https?://\S+|(?<![\w-])--?[A-Za-z][\w-]*|(?<!\w)/[\w./-]+|\b\w+(?:_\w+)+\b|\b[a-z]+[A-Z]\w*\b|\b[\w-]+\.[a-z]{2,4}\b"
 )
+# Names: OpenAI and GPU anywhere, other capitals within a sentence.
+_NAME = re.compile(r"\b[A-Z]{2,}s?\b|\b[A-Z][a-z]+[A-Z]\w*|(?<=[a-z,;] )[A-Z][a-z]+\w*")
+_COMMON_IDF = math.log1p(5)  # of a term that stands in every fifth chunk
 _MARKS = re.compile(r"[`*]+")
 _NEGATION = re.compile(
     r"\b(?:not|no|never|without|cannot|neither|nor|none|nothing|isn't|aren't|doesn't|don't|didn't|won't|can't|couldn't|"
@@ -114,13 +118,21 @@ class GroundingCheck:
         return whole + (0.01 if quote.passage in segment.cited else 0.0)
 
     def _judge(self, text: str, words: float, quote: Quote) -> Support:
-        problem = contradiction(text, quote) or addition(text, quote)
+        problem = contradiction(text, quote) or addition(text, quote) or self._foreign_name(text, quote)
         if problem:
             return Support(quote, min(words, 1.0), problem)
         score = min(words, 1.0)
         if words < _WORDS_SUFFICE:
             score = self._blend(words, self._cosine(text, quote.text))
         return Support(quote, score, "" if score >= self._threshold else "its quote does not say it")
+
+    def _foreign_name(self, text: str, quote: Quote) -> str:
+        """A name in `text` that its quote and headings have not; the product's own, all over the docs, is free."""
+        known = quote.terms | quote.context_terms
+        for name in _NAME.findall(text):
+            if any(term not in known and self._vocabulary.idf(term) > _COMMON_IDF for term in terms(name)):
+                return f"{name} is not in its quote"
+        return ""
 
     @staticmethod
     def _blend(words: float, cosine: float) -> float:

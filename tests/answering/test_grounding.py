@@ -252,3 +252,16 @@ def test_the_reason_is_named() -> None:
 def test_names_stand_by_themselves(name: str, given: str, holds: bool) -> None:
     (quote,) = quotes_of(passage(given), 1)
     assert (contradiction(f"`{name}`", quote) == "") is holds
+
+
+@pytest.mark.parametrize(
+    ("claim", "problem"),
+    [
+        ("Use OpenAI or `--port` to choose another port.", "OpenAI is not in its quote"),
+        ("Use `--port` to choose another port on Windows.", "Windows is not in its quote"),
+        ("Use `--port` to choose another GPU port.", "GPU is not in its quote"),
+        ("With Lumen, use `--port` to choose another port.", ""),  # the product's own name is free
+    ],
+)
+def test_a_name_that_the_quote_has_not_is_not_supported(judge: Judge, claim: str, problem: str) -> None:
+    assert judge(claim, passage(PORT, "Ports")).problem == problem

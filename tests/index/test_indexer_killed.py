@@ -122,7 +122,7 @@ async def test_a_kill_at_any_moment_leaves_the_old_index_or_the_new_one(
     served = await edition_served(settings)
     assert served == 0
 
-    moments: list[float | str] = [whole * part for part in (0.1, 0.35, 0.5, 0.65, 0.8, 0.9, 0.97, 1.04)]
+    moments: list[float | str] = [whole * part for part in (0.3, 0.5, 0.7, 0.85, 0.95, 1.02)]
     moments += ["building-", "20"]  # as soon as this folder is made, and as soon as it has its final name
     for edition, moment in enumerate(moments, start=1):
         write_edition(docs, edition)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from qdrant_client import QdrantClient
 
 from app.config import Settings
 from app.db import open_database
+from app.errors import IndexMissing
 from app.index.catalog import Catalog
 from app.index.edge import EdgeStore
 from app.index.embedding import Embedder
@@ -23,6 +24,7 @@ from app.index.search import Searcher
 from app.index.section import Chunk, Span
 from app.index.sparse import Bm25Encoder, SparseVector
 from app.index.store import Point, VectorStore, chunk_from, payload_of
+from app.runtime import Core
 
 MakeChunk = Callable[..., Chunk]
 
@@ -150,15 +152,31 @@ def test_a_payload_is_json_and_comes_back(chunk: MakeChunk) -> None:
     assert chunk_from("00000000-0000-0000-0000-000000000001", payload_of(one)) == one
 
 
-async def test_the_indexer_works_on_a_qdrant_server(settings: Settings, docs: Path) -> None:
+@pytest.fixture
+async def on_server(settings: Settings) -> AsyncIterator[tuple[QdrantClient, Revisions, Core]]:
+    """An index whose vectors are on a server, two revisions of it."""
+    settings = settings.model_copy(update={"index": settings.index.model_copy(update={"keep_revisions": 2})})
     client = QdrantClient(":memory:")
     database = open_database(settings)
     await database.migrate()
-    settings = settings.model_copy(update={"index": settings.index.model_copy(update={"keep_revisions": 2})})
     revisions = Revisions(settings.index, settings.data_dir, client)
     embedder = Embedder(settings.embedding, settings.data_dir)
-    indexer = Indexer(settings, database, revisions, embedder)
-    library = Library(settings, Catalog(database), revisions, Searcher(settings.retrieval, embedder, None))
+    catalog = Catalog(database)
+    library = Library(settings, catalog, revisions, Searcher(settings.retrieval, embedder, None))
+    yield (
+        client,
+        revisions,
+        Core(settings, database, catalog, library, Indexer(settings, database, revisions, embedder)),
+    )
+    revisions.close()
+    await database.close()
+
+
+async def test_the_indexer_works_on_a_qdrant_server(
+    on_server: tuple[QdrantClient, Revisions, Core], docs: Path
+) -> None:
+    client, revisions, core = on_server
+    indexer, library = core.indexer, core.library
 
     def collections() -> set[str]:
         return {one.name.removeprefix("docent-") for one in client.get_collections().collections}
@@ -181,14 +199,13 @@ async def test_the_indexer_works_on_a_qdrant_server(settings: Settings, docs: Pa
     assert not any("flicker" in one.chunk.text for one in found.candidates)
 
     # What a killed run left: a half-built folder and its collection.
-    revisions.create("20260101-000000-abcdef", embedder.dimension)
+    revisions.create("20260101-000000-abcdef", 384)
     assert len(collections()) == 3
     await indexer.remove("docs", lambda _: None)
     assert len(collections()) == 2
     assert "20260101-000000-abcdef" not in collections()
-    assert (await library.search("zirconium shade")).candidates == ()
-    revisions.close()
-    await database.close()
+    with pytest.raises(IndexMissing):
+        await library.search("zirconium shade")
 
 
 def _fields(chunk: Chunk) -> dict[str, Any]:

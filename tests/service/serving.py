@@ -59,6 +59,7 @@ class Service:
         self._prefix = prefix
         self._log = folder / "serve.log"
         self.url = ""
+        self.wait_for: Callable[[], bool] = lambda: self.client.get("/readyz").status_code == 200
 
     def __enter__(self) -> Service:
         self.data_dir.parent.mkdir(parents=True, exist_ok=True)
@@ -76,7 +77,7 @@ class Service:
         assert said.startswith("Docent listens at http"), self._log.read_text()
         self.url = said.split()[-1]
         self.client = httpx.Client(base_url=self.url, timeout=PATIENCE, trust_env=False)
-        until(lambda: self.client.get("/readyz").status_code == 200 or self.process.poll() is not None)
+        until(lambda: self.process.poll() is not None or self.wait_for())
         assert self.process.poll() is None, self._log.read_text()
         return self
 

@@ -32,7 +32,7 @@ async def test_a_run_gives_progress_and_then_its_report(sources: SourcesService,
 
 
 async def test_a_run_goes_on_when_nobody_listens_any_more(core: Core, sources: SourcesService, docs: Path) -> None:
-    (docs / "long.md").write_text("\n\n".join(f"## Part {n}\n\n" + "It glows. " * 100 for n in range(10)))
+    (docs / "long.md").write_text("\n\n".join(f"## Part {n}\n\n" + "It glows. " * 100 for n in range(4)))
     stream = sources.index(IndexBody(paths=[docs]))
     assert isinstance(await anext(stream), Progress)
     await stream.aclose()  # type: ignore[attr-defined]
