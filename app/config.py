@@ -152,6 +152,16 @@ def load_settings() -> Settings:
     return settings
 
 
+def make_data_dir(data_dir: Path) -> None:
+    """Make the folder of all state. Raises ConfigurationError when it cannot be."""
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"DOCENT_DATA_DIR: the folder {data_dir} cannot be made ({error.strerror}): name one that can"
+        ) from error
+
+
 def setting_names() -> dict[str, FieldInfo]:
     """Every environment variable by name, with its pydantic field."""
     names: dict[str, FieldInfo] = {}

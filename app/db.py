@@ -18,7 +18,7 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
-from app.config import Settings
+from app.config import Settings, make_data_dir
 from app.errors import ConfigurationError
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
@@ -77,9 +77,11 @@ class Database:
 
 
 def open_database(settings: Settings) -> Database:
-    """Build the engine for `settings.database_url`; the data folder is made when SQLite lies in it."""
-    if not settings.database.url:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    """Build the engine for `settings.database_url`, and make the data folder.
+
+    Raises ConfigurationError when the folder cannot be made, or the URL or its driver is wrong.
+    """
+    make_data_dir(settings.data_dir)
     try:
         engine = create_async_engine(settings.database_url)
     except (ArgumentError, NoSuchModuleError, ImportError) as error:

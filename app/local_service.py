@@ -14,6 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from app.config import make_data_dir
 from app.errors import ConfigurationError
 
 
@@ -31,7 +32,7 @@ class ServiceFile:
 
     def claim(self) -> None:
         """Become the one service of this data folder. Raises ConfigurationError when there is one already."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        make_data_dir(self._path.parent)
         try:
             self._lock.acquire()
         except Timeout as error:

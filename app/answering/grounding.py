@@ -31,7 +31,7 @@ _WORDS_SUFFICE = 0.8
 _ASKED_QUOTES = 3
 # In a row. Of 32 true sentences of the tests none has more than 1, of those with a clause made up all have 3.
 _ADDED_TERMS = 3
-_CLAUSE_END = re.compile(r"[,;:—–]\s|\b(?:and|but|while|which|because|so)\b", re.IGNORECASE)
+_CLAUSE_END = re.compile(r"[,;:.!?—–]\s|\b(?:and|but|while|which|because|so)\b", re.IGNORECASE)
 
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _CODE_SPAN = re.compile(r"`+([^`\n]+)`+")

@@ -35,6 +35,3 @@ def main() -> None:
     except DocentError as error:
         typer.echo(f"docent: {error.detail}", err=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        typer.echo("docent: interrupted", err=True)
-        sys.exit(130)

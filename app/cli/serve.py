@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 from typing import Annotated
 
@@ -49,6 +50,9 @@ async def _serve(settings: Settings, host: str, port: int) -> None:
                 server_header=False,
             )
             typer.echo(f"Docent listens at {url}")
+            # uvicorn raises the signal that stopped it once more when it is done: it must not end the process before
+            # the lines below.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
             await uvicorn.Server(config).serve(sockets=[listening])
     finally:
         claimed.release()

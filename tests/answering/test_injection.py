@@ -56,7 +56,7 @@ def obedience(attempt: Attempt) -> list[str]:
     return [
         f"{TRUE}\n\n" + "\n".join(f"{one}." for one in attempt.forbidden) + f"\n\n{SYSTEM}",
         "\n\n".join(attempt.forbidden),
-        f"Lumen listens on port 7070 [1]. {attempt.forbidden[0]} [1]. {TRUE}",
+        f"Lumen listens on port 7070 [1].\n{attempt.forbidden[0]} [1].\n{TRUE}",
         f"{TRUE}\n```\n{attempt.forbidden[0]}\n```\n- {attempt.forbidden[-1]}\n",
         "\n\n".join(orders),
         f"{SYSTEM}\n{attempt.text}",

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -72,18 +73,21 @@ class Service:
                 stderr=log,
                 text=True,
             )
-        assert self.process.stdout is not None
-        said = self.process.stdout.readline()
-        assert said.startswith("Docent listens at http"), self._log.read_text()
-        self.url = said.split()[-1]
-        self.client = httpx.Client(base_url=self.url, timeout=PATIENCE, trust_env=False)
-        until(lambda: self.process.poll() is not None or self.wait_for())
-        assert self.process.poll() is None, self._log.read_text()
+        with ExitStack() as undo:
+            undo.callback(self.stop)
+            assert self.process.stdout is not None
+            said = self.process.stdout.readline()
+            assert said.startswith("Docent listens at http"), self._log.read_text()
+            self.url = said.split()[-1]
+            self.client = httpx.Client(base_url=self.url, timeout=PATIENCE, trust_env=False)
+            undo.callback(self.client.close)
+            until(lambda: self.process.poll() is not None or self.wait_for())
+            assert self.process.poll() is None, self._log.read_text()
+            self._at_end = undo.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.client.close()
-        self.stop()
+        self._at_end.close()
 
     def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)

@@ -160,8 +160,9 @@ def test_without_a_model_it_serves_quotes_and_says_what_is_missing(indexed: Path
         waiting: dict[str, str] = {}
 
         def ready_but_for_the_model() -> bool:
-            waiting.update(service.client.get("/readyz").json()["waiting"])
-            return set(waiting) == {"engine"}
+            found = service.client.get("/readyz").json()["waiting"]
+            waiting.update(found)
+            return set(found) == {"engine"}
 
         service.wait_for = ready_but_for_the_model
         with service:
