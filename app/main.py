@@ -20,12 +20,11 @@ from app.chat import endpoints as chat_endpoints
 from app.chat.service import ChatService
 from app.config import Settings
 from app.errors import DocentError
-from app.index.indexer import IndexRequest
 from app.llm.model import Model, build_model
 from app.local_service import LocalService
 from app.middleware import BodyLimit, LoopbackHosts, RequestContext
 from app.problems import install_problem_handlers
-from app.runtime import HANDBOOK, Core, open_core
+from app.runtime import Core, open_core
 from app.sources import endpoints as sources_endpoints
 from app.sources.service import SourcesService
 
@@ -99,11 +98,10 @@ async def _lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
 async def _open_index(core: Core, readiness: Readiness) -> None:
     """Open the serving revision; a data folder without a source of its own gets the handbook, as it is now."""
     try:
-        if HANDBOOK.is_dir() and all(source.handbook for source in await core.catalog.sources()):
-            readiness.waiting["index"] = "the handbook is being indexed"
-            request = IndexRequest((HANDBOOK,), handbook=True)
-            report = await core.indexer.index(request, lambda _: None)
-            log.info("handbook.indexed", files=report.files, chunks=report.chunks, seconds=report.seconds)
+        readiness.waiting["index"] = "the handbook is being indexed"
+        report = await core.index_handbook(lambda _: None)
+        if report is not None:
+            log.info("handbook.indexed", files=report.files, embedded=report.embedded, seconds=report.seconds)
         await core.library.search("warm up")
         readiness.done("index")
     except DocentError as error:

@@ -17,6 +17,7 @@ from app.problems import problem_response
 log = structlog.get_logger("docent.access")
 
 _REQUEST_ID = re.compile(r"[\w.-]{1,64}")
+_PROBES = frozenset({"/livez", "/readyz"})  # asked every few seconds by whatever watches the service
 _SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'",
     "X-Content-Type-Options": "nosniff",
@@ -60,7 +61,8 @@ class RequestContext:
         try:
             await self._app(scope, receive, send_with_headers)
         finally:
-            log.info(
+            say = log.debug if scope["path"] in _PROBES else log.info
+            say(
                 "request",
                 method=scope["method"],
                 path=scope["path"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from app.config import Settings
 from app.db import Database, open_database
 from app.index.catalog import Catalog
 from app.index.embedding import Embedder
-from app.index.indexer import Indexer
+from app.index.indexer import Indexer, IndexReport, IndexRequest, Progress
 from app.index.library import Library
 from app.index.reranking import Reranker
 from app.index.revisions import Revisions
@@ -30,6 +30,12 @@ class Core:
     catalog: Catalog
     library: Library
     indexer: Indexer
+
+    async def index_handbook(self, report: Callable[[Progress], None]) -> IndexReport | None:
+        """Index Docent's own docs as they are now, where nobody indexed any of theirs; None where somebody did."""
+        if not HANDBOOK.is_dir() or not all(source.handbook for source in await self.catalog.sources()):
+            return None
+        return await self.indexer.index(IndexRequest((HANDBOOK,), handbook=True), report)
 
 
 @asynccontextmanager

@@ -19,6 +19,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command("serve")(serve.serve)
+app.command("prepare")(serve.prepare)
 app.command("index")(index.index)
 app.command("search")(search.search)
 app.command("ask")(ask.ask)

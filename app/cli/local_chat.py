@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from app.answering.answerer import Answerer
 from app.chat.service import ChatService
-from app.cli.local import LocalDocent
+from app.cli.local import LocalDocent, OnProgress
 from app.config import Settings
-from app.llm.model import build_model
+from app.llm.model import Model, build_model
 
 
 class LocalChat(LocalDocent):
@@ -20,6 +21,16 @@ class LocalChat(LocalDocent):
         """The Answer as JSON values; the engine is started for the first one."""
         return self._runner.run(self._answered(question))
 
+    def prepare(self, on_progress: OnProgress) -> dict[str, Any] | None:
+        """Index the handbook where nothing else is indexed, and convert the model; the report of the former."""
+        return self._runner.run(self._prepared(on_progress))
+
+    async def _prepared(self, on_progress: OnProgress) -> dict[str, Any] | None:
+        core = self._core_opened or await self._open_core()
+        report = await core.index_handbook(lambda progress: on_progress(asdict(progress)))
+        await self._open_model()
+        return None if report is None else report.model_dump(mode="json")
+
     async def _answered(self, question: str) -> dict[str, Any]:
         chat = self._chat or await self._open_chat()
         return (await chat.answer(question, None)).model_dump(mode="json")
@@ -27,9 +38,13 @@ class LocalChat(LocalDocent):
     async def _open_chat(self) -> ChatService:
         core = self._core_opened or await self._open_core()
         await core.library.current()  # without an index no engine is started
-        model = build_model(self._settings)
-        self._opened.push_async_callback(model.close)
-        await model.start()
+        model = await self._open_model()
         answerer = Answerer(self._settings.answering, core.library, model.client)
         self._chat = ChatService(self._settings, core.database, answerer)
         return self._chat
+
+    async def _open_model(self) -> Model:
+        model = build_model(self._settings)
+        self._opened.push_async_callback(model.close)
+        await model.start()
+        return model

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from app.cli.output import index_progress
 from app.config import Settings, load_settings
 from app.errors import ConfigurationError
 from app.local_service import ServiceFile
@@ -24,6 +25,19 @@ def serve(
     settings = load_settings()
     configure_logs(settings.log)
     asyncio.run(_serve(settings, host or settings.server.host, settings.server.port if port is None else port))
+
+
+def prepare() -> None:
+    """Do ahead what the first `docent serve` would do: convert the model, and index the handbook if nothing else is."""
+    from app.cli.local_chat import LocalChat  # noqa: PLC0415  (see app.cli.docent)
+
+    settings = load_settings()
+    if ServiceFile(settings.data_dir).running() is not None:
+        typer.echo("A service runs on this data folder: all is prepared.")
+        return
+    with index_progress() as bars, LocalChat(settings) as docent:
+        docent.prepare(lambda data: bars.show(**data))
+    typer.echo("Prepared: `docent serve` is ready within seconds.")
 
 
 async def _serve(settings: Settings, host: str, port: int) -> None:

@@ -224,7 +224,9 @@ def test_security_headers(service: Service, path: str) -> None:
     assert "server" not in response.headers
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "10.0.0.1", ""])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "10.0.0.1", ""]
+)
 def test_foreign_hosts(service: Service, host: str) -> None:
     """A page whose name was rebound to this machine sends its own name."""
     response = service.client.get("/livez", headers={"Host": host})
@@ -292,7 +294,12 @@ def test_a_model_in_trouble_still_gets_a_draft(service: Service, model: Scripted
 
 def test_questions_in_any_script(service: Service, model: ScriptedModel) -> None:
     model.respond = lambda _: GOOD
-    for question in ("Auf welchem Port lauscht Lumen? 🙂", "Lumen 在哪个端口监听?", "a\u0000b Lumen port", "‮Lumen port"):
+    for question in (
+        "Auf welchem Port lauscht Lumen? 🙂",
+        "Lumen 在哪个端口监听?",
+        "a\u0000b Lumen port",
+        "\u202eLumen port",
+    ):
         response = service.ask(question)
         assert response.status_code == 200
         assert response.json()["question"] == question

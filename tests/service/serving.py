@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -62,7 +62,7 @@ class Service:
         self.url = ""
         self.wait_for: Callable[[], bool] = lambda: self.client.get("/readyz").status_code == 200
 
-    def __enter__(self) -> Service:
+    def __enter__(self) -> Self:
         self.data_dir.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
