@@ -115,9 +115,8 @@ async def test_an_obedient_model_and_a_document(
     poisoned: tuple[Core, Path], model: ScriptedModel, attempt: Attempt
 ) -> None:
     core = await plant(poisoned, attempt)
-    for question in QUESTIONS.values():
-        await obeyed(core, model, attempt, question)
-        assert any("Lumen notes" in prompt for prompt in model.prompts()) or question != question_about(attempt)
+    await obeyed(core, model, attempt, question_about(attempt))
+    assert all("Lumen notes" in prompt for prompt in model.prompts())
     assert not any("<|im_" in prompt for prompt in model.prompts())
 
 

@@ -49,7 +49,42 @@ A last sentence "in quotes." And (one more!) Is that all? Yes: it is [4]
 """
 
 
-@pytest.mark.parametrize("text", [RICH, RICH.replace("\n", "\r\n"), RICH + "```\nopen", RICH + "| x | y |", "", "\n\n"])
+WRAPPED = """\
+The model's sentences did not pass the grounding check, or the model was not available, so
+Docent shows the passages. One more sentence that is quite long and stands in the same line [2], and
+goes on over a second line that is long as well, and then over a third one, which
+ends here. [1]
+- An item that is long enough to be wrapped by whoever has written it down, and
+  that goes on in the next line. It has two sentences and then
+  some more.
+A long line without any stop at all that is followed by a blank line, not by text
+
+Next: Port 7070
+Host localhost
+See this. 1. That.
+A line of more than sixty characters that is followed by a fence, and so on
+```
+code
+```
+A line of more than sixty characters that is followed by an item, and so forth
+1. Item
+A line of more than sixty characters that is the last one of all, and has no stop"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        RICH,
+        RICH.replace("\n", "\r\n"),
+        WRAPPED,
+        WRAPPED.replace("\n", "\r\n"),
+        WRAPPED + "\n",
+        RICH + "```\nopen",
+        RICH + "| x | y |",
+        "",
+        "\n\n",
+    ],
+)
 def test_every_way_to_part_the_stream_gives_the_same(text: str) -> None:
     whole = segments(text)
     assert segments(*text) == whole
@@ -98,6 +133,32 @@ def test_every_split_in_two_and_by_letter_gives_the_same(text: str) -> None:
     assert segments(*text) == whole
     for at in range(1, len(text)):
         assert segments(text[:at], text[at:]) == whole, text[:at]
+
+
+def test_wrapped_lines_are_put_together() -> None:
+    """A model that copies from a hard-wrapped page copies the ends of its lines."""
+    assert (
+        "\n".join(texts(WRAPPED))
+        == """\
+The model's sentences did not pass the grounding check, or the model was not available, so Docent shows the passages.
+One more sentence that is quite long and stands in the same line, and goes on over a second line that is long as well, \
+and then over a third one, which ends here.
+- An item that is long enough to be wrapped by whoever has written it down, and that goes on in the next line. It has \
+two sentences and then some more.
+A long line without any stop at all that is followed by a blank line, not by text
+Next: Port 7070
+Host localhost
+See this.
+1. That.
+A line of more than sixty characters that is followed by a fence, and so on
+```
+code
+```
+A line of more than sixty characters that is followed by an item, and so forth
+1. Item
+A line of more than sixty characters that is the last one of all, and has no stop"""
+    )
+    assert segments(WRAPPED)[1].cited == (2, 1)
 
 
 def test_line_ends_of_windows_change_nothing() -> None:

@@ -13,7 +13,7 @@ import pytest
 from app.answering.answer import Answer, AnswerCitation, AnswerCompleted, AnswerDelta
 from tests.answering.asking import check_events
 from tests.answering.scripted_model import Reply, ScriptedModel
-from tests.service.serving import Service, docent, events
+from tests.service.serving import Service, docent, events, until
 
 PORT = "Which port does the Lumen server listen on?"
 GOOD = "The server listens on port 7070 by default [1]."
@@ -205,10 +205,13 @@ def test_request_ids(service: Service) -> None:
         assert made != bad
         assert len(made) == 16
     assert service.ask("", None).headers["X-Request-ID"]
-    lines = [line for line in service.log() if line.get("request_id") == "trace-me.1"]
-    assert [(line["event"], line["path"], line["status"], line["method"]) for line in lines] == [
-        ("request", "/livez", 200, "GET")
-    ]
+    line = ("request", "/livez", 200, "GET")
+
+    def is_logged() -> bool:  # it is written when the response has been sent
+        found = [one for one in service.log() if one.get("request_id") == "trace-me.1"]
+        return [(one["event"], one["path"], one["status"], one["method"]) for one in found] == [line]
+
+    until(is_logged)
 
 
 def test_a_question_is_not_in_the_log(service: Service, model: ScriptedModel) -> None:

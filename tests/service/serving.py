@@ -102,8 +102,8 @@ class Service:
         return code
 
     def log(self) -> list[dict[str, Any]]:
-        """The log so far; a line that is not JSON fails."""
-        return [json.loads(line) for line in self._log.read_text().splitlines()]
+        """The whole lines of the log so far; one that is not JSON fails."""
+        return [json.loads(line) for line in self._log.read_text().splitlines(keepends=True) if line.endswith("\n")]
 
     def ask(self, question: str, conversation_id: str | None = None) -> httpx.Response:
         return self.client.post(
