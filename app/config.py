@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
@@ -40,10 +40,20 @@ class IndexSettings(_SettingsSection):
     chunk_tokens: int = Field(300, ge=50, le=2000, description="Tokens of a chunk, at most.")
     chunk_overlap: int = Field(30, ge=0, le=500, description="Tokens that two parts of a split section share.")
     max_file_bytes: int = Field(5_000_000, gt=0, description="Larger files are skipped and reported.")
-    base_url: str = Field("", description="URL of the docs' root, for links in citations. Empty: relative links.")
+    base_url: str = Field(
+        "",
+        pattern=r"^(https?://[^\s/].*)?$",
+        description="URL of the docs' root, for links in citations. Empty: relative links.",
+    )
     qdrant_url: str = Field("", description="URL of a Qdrant server. Empty: Qdrant Edge in process.")
     qdrant_api_key: SecretStr = Field(SecretStr(""), description="API key of the Qdrant server.")
     keep_revisions: int = Field(3, ge=1, description="Revisions kept on disk, the serving one included.")
+
+    @model_validator(mode="after")
+    def _overlap_fits(self) -> Self:
+        if self.chunk_overlap >= self.chunk_tokens:
+            raise ValueError(f"CHUNK_OVERLAP {self.chunk_overlap} has to be less than CHUNK_TOKENS {self.chunk_tokens}")
+        return self
 
 
 class EmbeddingSettings(_SettingsSection):
@@ -155,7 +165,7 @@ def load_settings() -> Settings:
 def make_data_dir(data_dir: Path) -> None:
     """Make the folder of all state. Raises ConfigurationError when it cannot be."""
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds what users asked
     except OSError as error:
         raise ConfigurationError(
             f"DOCENT_DATA_DIR: the folder {data_dir} cannot be made ({error.strerror}): name one that can"

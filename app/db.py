@@ -12,7 +12,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, DateTime, Dialect, event
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidRequestError, NoSuchModuleError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -84,7 +84,7 @@ def open_database(settings: Settings) -> Database:
     make_data_dir(settings.data_dir)
     try:
         engine = create_async_engine(settings.database_url)
-    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+    except (ArgumentError, NoSuchModuleError, InvalidRequestError, ImportError) as error:
         raise ConfigurationError(
             f"DOCENT_DATABASE__URL: {error} (it has to name an async driver that is installed, as in "
             "postgresql+asyncpg://user:password@host/database)"

@@ -41,6 +41,10 @@ class ServiceFile:
             raise ConfigurationError(
                 f"a service runs on {self._path.parent} already{where}: stop it, or set another DOCENT_DATA_DIR"
             ) from error
+        except OSError as error:
+            raise ConfigurationError(
+                f"DOCENT_DATA_DIR: {self._path.parent} cannot be written to ({error.strerror}): name a folder that can"
+            ) from error
 
     def publish(self, url: str) -> LocalService:
         """Tell the command line where the service listens. Only after `claim`."""

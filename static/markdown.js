@@ -33,7 +33,7 @@ const INLINE = [
   [
     /\[((?:[^[\]]|\[[^[\]]*\])+)\]\(\s*<?((?:[^\s()<>]|\([^\s()<>]*\))*)>?(?:\s+"[^"]*")?\s*\)/y,
     (match, cite, depth) => {
-      const href = webUrl(match[2], document.baseURI);
+      const href = webUrl(match[2]); // a relative one leads within the docs, whose address is not known here
       const label = inline(match[1], cite, depth);
       return href ? [link(href, ...label)] : label;
     },

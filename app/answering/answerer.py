@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 import time
 from collections.abc import AsyncGenerator, Sequence
@@ -24,7 +25,7 @@ from app.answering.decision import ABSTENTION_TEXTS, Verdict, abstention, judge
 from app.answering.evidence import weigh
 from app.answering.extract import Extractor, shown
 from app.answering.grounding import GroundingCheck, Support, mean, unnumbered
-from app.answering.plan import Plan, plan
+from app.answering.plan import Plan, plan, wants_number
 from app.answering.prompt import NOT_IN_DOCS, PROMPT_VERSION, Passage, Turn, render_answer_prompt
 from app.answering.quotes import Quote, quotes_of
 from app.answering.segments import Segment, Segmenter
@@ -39,6 +40,7 @@ from app.llm.client import ChatClient, Message
 # Generation is cut short when this many segments in a row did not stand: sooner while nothing is shown yet, for a
 # model that begins with two of them seldom comes to the point, and the quotes that take over are waited for.
 _DROPS_AT_FIRST, _DROPS_IN_A_ROW = 2, 4
+_WITHOUT_THE_NUMBER = 0.0  # what the support of an answer counts that owes a number
 _ALIKE = 0.8  # share of common terms from which on a segment repeats another
 _REPEATS = 2  # and when the model says for the second time what it has said
 
@@ -126,7 +128,9 @@ class Answerer:
         trace.retrieval(result)
         evidence = weigh(result, self._library.searcher.embedder.name)
         trace.stages["evidence"] = evidence.as_dict()
-        refusal: Reason | None = "human_requested" if planned.wants_person else None
+        refusal: Reason | None = None
+        if planned.wants_person or planned.small_talk:
+            refusal = "human_requested" if planned.wants_person else "off_topic"
         refusal = refusal or abstention(evidence.probability, self._settings)
         if refusal is not None:
             async for event in self._refuse(run, result, refusal, evidence.probability):
@@ -241,9 +245,9 @@ class Answerer:
     def _supported(self, run: _Run, segment: Segment, material: _Material) -> Support:
         """The grounding check, and whether what is said has to do with the question."""
         support = material.check.support(segment)
-        if support.problem or support.quote is None or segment.kind == "code":
+        if support.problem or support.quote is None:
             return support
-        if material.extractor.restates(segment.text):
+        if segment.kind != "code" and material.extractor.restates(segment.text):
             return replace(support, problem="it only repeats the question")
         continues = run.composition.citations and run.composition.citations[-1].chunk_id == support.quote.chunk.id
         if not (continues and segment.kind == "item") and not material.extractor.is_relevant(support.quote):
@@ -275,7 +279,10 @@ class Answerer:
             async for event in self._refuse(run, material.result, reason, evidence):
                 yield event
             return
-        verdict = judge(kind, evidence, mean(run.composition.supports), run.trouble, self._settings)
+        support = mean(run.composition.supports)
+        if wants_number(run.question) and not re.search(r"\d", run.composition.text_without_markers):
+            support *= _WITHOUT_THE_NUMBER
+        verdict = judge(kind, evidence, support, run.trouble, self._settings)
         yield self._completed(run, kind, verdict, material.result)
 
     def _quote(self, run: _Run, material: _Material) -> list[AnswerDelta | AnswerCitation]:
@@ -294,7 +301,10 @@ class Answerer:
         run.composition.text = text
         run.timings.first_sentence = run.elapsed()
         yield AnswerDelta(text=text)
-        confidence = 0.0 if reason == "human_requested" else round(evidence, 4)
+        # Never the confidence of an answer: what is refused is refused.
+        confidence = (
+            0.0 if reason == "human_requested" else round(min(evidence, self._settings.answerable_threshold), 4)
+        )
         yield self._completed(run, "none", Verdict("escalate", confidence, [*run.trouble, reason]), result)
 
     def _completed(self, run: _Run, kind: Kind, verdict: Verdict, result: SearchResult) -> AnswerCompleted:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from app.answering.answer import AnswerCitation, AnswerDelta, Citation
 from app.answering.quotes import Quote
 from app.answering.segments import Segment, SegmentKind
@@ -41,6 +43,10 @@ class Composition:
             self.quotes.append(quote)
             events.append(AnswerCitation(citation=citation))
         return events
+
+    @property
+    def text_without_markers(self) -> str:
+        return re.sub(r"\[\d+\]", "", self.text)
 
     def cites(self, quote: Quote) -> bool:
         return quote in self.quotes

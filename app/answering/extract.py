@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from app.answering.grounding import identifiers
+from app.answering.grounding import denies, identifiers
 from app.answering.quotes import Quote
 from app.answering.segments import Segment
 from app.index.embedding import Vector
@@ -24,6 +24,16 @@ _KEEP_RATIO = 0.8  # further quotes have to come this close to the best
 _ANSWER_RATIO = 0.85  # an answer has to stand on one quote that comes this close, or the best are added to it
 _RELEVANT_RATIO = 0.7  # and what a model says has to stand on a quote that comes this close
 _WORDS_OF_A_SENTENCE = 4
+_APT, _POINTER_COST = 0.1, 0.12
+
+# 'This guide …', 'For more details …', 'It …': they speak of what stands elsewhere.
+_POINTER = re.compile(
+    r"\W*(?:this (?:guide|page|section|document|chapter|part)|for (?:more|further|detailed|details)|see |refer to|"
+    r"here(?:'s|’s| is| are)|below|as you can see|it |they |these |those |to evaluate its)",
+    re.IGNORECASE,
+)
+_ASKS_DEFINITION = re.compile(r"\s*(?:what(?:'s| is| are| does)\b|explain\b|define\b|meaning of\b)", re.IGNORECASE)
+_DEFINITION = re.compile(r"\b(?:is|are|means|lets|provides|combines|describes|refers)\b", re.IGNORECASE)
 
 _YES_OR_NO = re.compile(r"\s*(?:yes|no|not)\b", re.IGNORECASE)
 _LABEL = re.compile(r"\s*\**(?:question|passages?|answer)\**\s*:", re.IGNORECASE)  # the prompt's own words
@@ -60,6 +70,7 @@ class Extractor:
         self._vocabulary = vocabulary
         self._embed = embed
         self._known: dict[Quote, float] = {}
+        self._defines = bool(_ASKS_DEFINITION.match(question))
 
     @cached_property
     def ranked(self) -> list[Extract]:
@@ -75,7 +86,9 @@ class Extractor:
 
     def best(self, limit: int = _LIMIT) -> list[Extract]:
         """Up to `limit` quotes, with the code that they announce: the best passage first, each in its own order."""
-        kept = [one for one in self.ranked[:limit] if one.relevance >= _KEEP_RATIO * self.top]
+        distinct = {" ".join(one.quote.text.split()): one for one in reversed(self.ranked)}  # the first of equal ones
+        kept = [one for one in self.ranked if one in distinct.values() and one.relevance >= _KEEP_RATIO * self.top]
+        kept = kept[:limit]
         announced = {
             code: one.relevance
             for place, one in enumerate(kept)
@@ -93,8 +106,8 @@ class Extractor:
         return self.relevance(quote) >= _RELEVANT_RATIO * self.top
 
     def is_answer(self, quote: Quote) -> bool:
-        """Whether the quote is as good as the best, or is code: that was checked to the letter."""
-        return quote.kind == "code" or self.relevance(quote) >= _ANSWER_RATIO * self.top
+        """Whether the quote is as good as the best; of code, which has few words of a question, less is asked."""
+        return self.relevance(quote) >= (_RELEVANT_RATIO if quote.kind == "code" else _ANSWER_RATIO) * self.top
 
     def restates(self, text: str) -> bool:
         """Whether `text` asks, or says nothing that the question does not say: no word, no name, no yes or no."""
@@ -122,8 +135,19 @@ class Extractor:
         """Half words, half meaning: how near the quote is to the question, 0 to 1."""
         if quote not in self._known:
             cosine = float(np.dot(self._vector, self._embed(f"{quote.context}: {quote.text}")))
-            self._known[quote] = min(max(0.5 * self.words(quote) + 0.5 * cosine, 0.0), 1.0)
+            relevance = 0.5 * self.words(quote) + 0.5 * cosine + self._aptness(quote)
+            self._known[quote] = min(max(relevance, 0.0), 1.0)
         return self._known[quote]
+
+    def _aptness(self, quote: Quote) -> float:
+        """What the form of a quote adds to its relevance: definitions answer 'what is', pointers answer nothing."""
+        if _POINTER.match(quote.text):
+            return -_POINTER_COST
+        subject = terms(quote.text)[:2]
+        names_it = bool(subject) and subject[0] in self._asked
+        if quote.kind == "row":
+            return _APT if names_it else 0.0
+        return _APT if self._defines and names_it and _DEFINITION.search(quote.text) else 0.0
 
     def _code_after(self, quote: Quote) -> Quote | None:
         """The code block that follows the quote in its section with at most one sentence between."""
@@ -142,8 +166,14 @@ def shown(quote: Quote) -> Segment:
         cells = (cell.strip() for cell in quote.text.strip("|").split("|"))
         return Segment("item", "- " + ": ".join(cell for cell in cells if cell), (), False)
     if quote.kind == "item":
-        return Segment("item", "- " + _BULLET.sub("", quote.text), (), False)
+        return Segment("item", "- " + _under_its_heading(quote) + _BULLET.sub("", quote.text), (), False)
     return Segment("sentence", _QUOTE_MARK.sub("", quote.text), (), True)
+
+
+def _under_its_heading(quote: Quote) -> str:
+    """The heading of a list whose items say the opposite, or nothing, without it: 'What does it not do?'."""
+    heading = quote.heading_path[-1] if quote.heading_path else ""
+    return f"*{heading}* " if heading.endswith("?") or denies(heading) else ""
 
 
 def _line_start(quote: Quote) -> int:

@@ -41,6 +41,8 @@ _IDENTIFIER = re.compile(
 )
 # Names: OpenAI and GPU anywhere, other capitals within a sentence.
 _NAME = re.compile(r"\b[A-Z]{2,}s?\b|\b[A-Z][a-z]+[A-Z]\w*|(?<=[a-z,;] )[A-Z][a-z]+\w*")
+_IDENTITY = re.compile(r"\W*(?:the |a |an )?\S+(?: \S+)? (?:is|are) (?:a|an|the)\b", re.IGNORECASE)  # 'X is a …'
+_ORDERED_TERMS = 3  # fewer common terms have no order to speak of
 _COMMON_IDF = math.log1p(5)  # of a term that stands in every fifth chunk
 _MARKS = re.compile(r"[`*]+")
 _NEGATION = re.compile(
@@ -118,7 +120,12 @@ class GroundingCheck:
         return whole + (0.01 if quote.passage in segment.cited else 0.0)
 
     def _judge(self, text: str, words: float, quote: Quote) -> Support:
-        problem = contradiction(text, quote) or addition(text, quote) or self._foreign_name(text, quote)
+        problem = (
+            contradiction(text, quote)
+            or addition(text, quote)
+            or self._foreign_name(text, quote)
+            or disorder(text, quote)
+        )
         if problem:
             return Support(quote, min(words, 1.0), problem)
         score = min(words, 1.0)
@@ -194,13 +201,54 @@ def contradiction(text: str, quote: Quote) -> str:
     missing = next((name for name in identifiers(text) if not _holds(plain, name)), None)
     if missing is not None:
         return f"{missing} is not in its quote"
-    if bool(_NEGATION.search(text)) != bool(_NEGATION.search(quote.text)):
+    if denies(text) != negated(quote):
         return "one is negated, the other is not"
     mine, theirs = _opposable(text), _opposable(quote.text)
     for term in sorted(mine - theirs):
         if any(frozenset((term, other)) in _OPPOSED for other in theirs - mine):
             return f"it says '{term}', its quote the opposite"
     return ""
+
+
+def denies(text: str) -> bool:
+    """Whether a negation stands in `text`."""
+    return bool(_NEGATION.search(text))
+
+
+def negated(quote: Quote) -> bool:
+    """Whether the quote denies something; an item does so by its heading, as under 'What it does not do'."""
+    heading = quote.heading_path[-1] if quote.heading_path and quote.kind in {"item", "row"} else ""
+    return denies(quote.text) != denies(heading)
+
+
+def disorder(text: str, quote: Quote) -> str:
+    """Why `text` says what a thing is though its quote says it of another, '' if it does not.
+
+    All words of 'documentation is a service that answers questions' stand in 'a service that answers questions from
+    documentation'. So the subject of such a sentence has to come before the rest of it in the quote, too.
+    """
+    if not _IDENTITY.match(text):
+        return ""
+    theirs = [*terms(quote.context), *terms(quote.text)]
+    said = terms(text)
+    mine = [term for term in said if term in set(theirs)]
+    if (
+        len(mine) >= _ORDERED_TERMS
+        and said[0] == mine[0]
+        and _common_run(mine, theirs) == _common_run(mine[1:], theirs)
+    ):
+        return f"its quote does not say it of '{said[0]}'"
+    return ""
+
+
+def _common_run(one: Sequence[str], other: Sequence[str]) -> int:
+    """Length of the longest common subsequence."""
+    row = [0] * (len(other) + 1)
+    for term in one:
+        diagonal = 0
+        for place, theirs in enumerate(other, start=1):
+            diagonal, row[place] = row[place], diagonal + 1 if term == theirs else max(row[place], row[place - 1])
+    return row[-1]
 
 
 def addition(text: str, quote: Quote) -> str:

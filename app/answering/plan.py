@@ -18,6 +18,16 @@ _PERSON = re.compile(
     r"|\b(?:need|want|get|give)\b[^.?!\n]{0,12}\b(?:a|to a|me a)\s+(?:human|person|human being)\b",
     re.IGNORECASE,
 )
+_SMALL_TALK = re.compile(
+    r"\W*(?:(?:ok(?:ay)?|thanks?(?: you)?(?: (?:so|very) much| a lot)?|thx|great|cool|nice|perfect|got it|hi|hello|hey"
+    r"|good (?:morning|evening|day)|bye|goodbye|see you|you're welcome|how are you|yes|no)\W*)+",
+    re.IGNORECASE,
+)
+_NUMBER_WANTED = re.compile(
+    r"\bhow (?:many|much|large|big|long|old|often)\b|\b(?:which|what)(?:'s| is| are)? (?:the )?(?:default )?"
+    r"(?:port|version|size|limit|number)\b",
+    re.IGNORECASE,
+)
 # Words that point back into the conversation.
 _POINTING = re.compile(
     r"\b(?:it|its|that|this|these|those|they|them|their|there|one|ones|same|above|previous|former|latter|else|instead)\b"
@@ -41,6 +51,7 @@ class Plan:
     query: str
     condensed_by: str
     wants_person: bool
+    small_talk: bool = False
     raw_rewrite: str = ""
 
     @property
@@ -51,6 +62,16 @@ class Plan:
 
 def wants_person(question: str) -> bool:
     return bool(_PERSON.search(question))
+
+
+def is_small_talk(question: str) -> bool:
+    """Whether `question` is a greeting, thanks or the like, and nothing else."""
+    return bool(_SMALL_TALK.fullmatch(question))
+
+
+def wants_number(question: str) -> bool:
+    """Whether an answer to `question` that holds no number is none."""
+    return bool(_NUMBER_WANTED.search(question))
 
 
 def needs_context(question: str) -> bool:
@@ -66,12 +87,14 @@ async def plan(question: str, history: Sequence[Turn], chat: ChatClient) -> Plan
     """
     person = wants_person(question)
     asked = [turn.content for turn in history if turn.role == "user"]
+    if is_small_talk(question):
+        return Plan(question, question, "none", person, small_talk=True)
     if person or not asked or not needs_context(question):
         return Plan(question, question, "none", person)
     rewrite = await _rewrite(question, history, chat)
     if _faithful(rewrite, question, history):
-        return Plan(question, rewrite, "model", person, rewrite)
-    return Plan(question, f"{asked[-1].strip()} {question.strip()}", "joined", person, rewrite)
+        return Plan(question, rewrite, "model", person, raw_rewrite=rewrite)
+    return Plan(question, f"{asked[-1].strip()} {question.strip()}", "joined", person, raw_rewrite=rewrite)
 
 
 async def _rewrite(question: str, history: Sequence[Turn], chat: ChatClient) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -19,6 +20,10 @@ from app.db import Database
 from app.errors import InvalidInput, NotFound, Overloaded
 
 _RETRY_AFTER = 5  # seconds: about the time of one answer of the embedded engine on two cores
+
+
+# PostgreSQL stores no NUL, and nothing of these is part of a question; line breaks and tabs are.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 class Admission:
@@ -89,7 +94,7 @@ class ChatService:
 
     async def accept(self, question: str, conversation_id: str | None) -> AcceptedQuestion:
         """Store the question. Raises InvalidInput, NotFound (conversation) or Overloaded; then nothing is stored."""
-        text = question.strip()
+        text = _CONTROL.sub(" ", question).strip()
         limit = self._settings.answering.question_chars
         if not text:
             raise InvalidInput("the question is empty: write what you want to know")

@@ -18,14 +18,16 @@ source_app = typer.Typer(help="List and delete what is indexed.", no_args_is_hel
 
 
 def index(
-    paths: Annotated[list[Path] | None, typer.Argument(help="Folders or files; none with --rebuild means all.")] = None,
+    paths: Annotated[list[str] | None, typer.Argument(help="Folders or files; none with --rebuild means all.")] = None,
     base_url: Annotated[str | None, typer.Option(help="URL of the docs' root, for links in citations.")] = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Embed everything anew, all sources included.")] = False,
     as_json: Json = False,
 ) -> None:
     """Index folders of documentation; only what changed is read and embedded."""
     settings = load_settings()
-    wanted = [path.expanduser().resolve() for path in paths or []]
+    if paths is not None and "" in paths:
+        raise InvalidInput("a path is empty: name a folder, or . for this one")
+    wanted = [Path(path).expanduser().resolve() for path in paths or []]
     missing = next((path for path in wanted if not path.exists()), None)
     if missing is not None:
         raise InvalidInput(f"there is no file or folder {missing}")

@@ -27,19 +27,28 @@ def read_questions(question: str | None, file: Path | None, option: str) -> list
     if (question is None) == (file is None):
         raise InvalidInput(f"give a question, or {option} FILE with a question a line")
     if question is not None:
-        return [question]
+        return [_sound(question, "the question")]
     assert file is not None  # noqa: S101  (for the type checker)
     try:
         text = typer.get_text_stream("stdin").read() if str(file) == "-" else file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(f"{option} {file} cannot be read: {error}") from error
     questions = [line.strip() for line in text.splitlines() if line.strip()]
+    questions = [_sound(one, f"{option} {file}") for one in questions]
     if not questions:
         raise InvalidInput(f"{option} {file} holds no question")
     return questions
 
 
 _LABELS = {"read": "Reading", "embed": "Embedding"}
+
+
+def _sound(text: str, where: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInput(f"{where} is not UTF-8: check the terminal's encoding") from error
+    return text
 
 
 class IndexProgress:

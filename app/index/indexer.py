@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from app.config import Settings
 from app.db import Database
-from app.errors import IndexLocked, IndexMismatch, InvalidInput, NotFound
+from app.errors import IndexLocked, IndexMismatch, IndexMissing, InvalidInput, NotFound
 from app.index.build import (
     Changes,
     FolderSource,
@@ -110,7 +110,7 @@ class Indexer:
         self, plan: _Plan, serving: Serving, rebuild: bool, report: Callable[[Progress], None]
     ) -> IndexReport:
         started = time.monotonic()
-        revision = None if rebuild else serving.revision
+        revision = None if rebuild else self._intact(serving.revision)
         await self._drop_stale(serving.revision)
         previous = _previous(serving, {source.name for source in plan.kept}) if revision is not None else {}
         moved = frozenset(
@@ -152,6 +152,15 @@ class Indexer:
             documents=len(changes.documents),
             chunks=sum(len(document.chunk_ids) for document in changes.documents),
         )
+
+    def _intact(self, revision: Revision | None) -> Revision | None:
+        """The revision, None when its files are gone: then everything is built anew."""
+        if revision is not None:
+            try:
+                self._revisions.open(revision.id)
+            except IndexMissing:
+                return None
+        return revision
 
     async def _drop_stale(self, serving: Revision | None) -> None:
         """Remove what a killed run left, and revisions beyond those to keep."""

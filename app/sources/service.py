@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from app.errors import InvalidInput
@@ -26,6 +27,8 @@ class SourcesService:
         relative = next((path for path in body.paths if not path.is_absolute()), None)
         if relative is not None:
             raise InvalidInput(f"{relative} is not an absolute path")
+        if body.base_url and not re.match(r"https?://[^\s/]", body.base_url):
+            raise InvalidInput(f"the base URL {body.base_url} is none: it begins with https:// or http://")
         request = IndexRequest(tuple(path.resolve() for path in body.paths), body.base_url, body.rebuild)
         return _with_progress(lambda report: self._indexer.index(request, report))
 

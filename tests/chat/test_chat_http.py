@@ -198,14 +198,14 @@ def test_unknown_routes_and_methods(service: Service) -> None:
 
 
 def test_request_ids(service: Service) -> None:
-    response = service.client.get("/livez", headers={"X-Request-ID": "trace-me.1"})
+    response = service.client.get("/nothing", headers={"X-Request-ID": "trace-me.1"})
     assert response.headers["X-Request-ID"] == "trace-me.1"
     for bad in ("x" * 65, "a b", "<script>", ""):
         made = service.client.get("/livez", headers={"X-Request-ID": bad}).headers["X-Request-ID"]
         assert made != bad
         assert len(made) == 16
     assert service.ask("", None).headers["X-Request-ID"]
-    line = ("request", "/livez", 200, "GET")
+    line = ("request", "/nothing", 404, "GET")
 
     def is_logged() -> bool:  # it is written when the response has been sent
         found = [one for one in service.log() if one.get("request_id") == "trace-me.1"]

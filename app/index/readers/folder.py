@@ -8,7 +8,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from app.errors import NotFound
 from app.index.readers.encoding import is_binary
@@ -41,7 +41,8 @@ def scan(root: Path, max_bytes: int) -> Iterator[SourceFile | Skipped]:
     if _is_known(root):
         yield from _file(root, root.parent, max_bytes)
     else:
-        yield Skipped(root.name, f"'{root.suffix}' is not a kind of file that can be read.")
+        kind = f"'{root.suffix}'" if root.suffix else "A file without an extension"
+        yield Skipped(root.name, f"{kind} is not a kind of file that can be read.")
 
 
 def _folder(folder: Path, root: Path, max_bytes: int) -> Iterator[SourceFile | Skipped]:
@@ -53,6 +54,10 @@ def _folder(folder: Path, root: Path, max_bytes: int) -> Iterator[SourceFile | S
     for entry in entries:
         if entry.name.startswith("."):
             continue
+        if not _encodes(entry.name):
+            readable = os.fsencode(entry).decode("utf-8", "backslashreplace")
+            yield Skipped(PurePath(readable).name, "Its name is not UTF-8: rename it.")
+            continue
         if entry.is_symlink() and not _stays_inside(entry, root):
             if _is_known(entry) or entry.is_dir():
                 yield _skipped(entry, root, "The link leads out of the source's folder.")
@@ -61,6 +66,14 @@ def _folder(folder: Path, root: Path, max_bytes: int) -> Iterator[SourceFile | S
                 yield from _folder(entry, root, max_bytes)
         elif _is_known(entry):
             yield from _file(entry, root, max_bytes)
+
+
+def _encodes(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _file(path: Path, root: Path, max_bytes: int) -> Iterator[SourceFile | Skipped]:
