@@ -24,12 +24,12 @@ _KEEP_RATIO = 0.8  # further quotes have to come this close to the best
 _ANSWER_RATIO = 0.85  # an answer has to stand on one quote that comes this close, or the best are added to it
 _RELEVANT_RATIO = 0.7  # and what a model says has to stand on a quote that comes this close
 _WORDS_OF_A_SENTENCE = 4
-_APT, _POINTER_COST = 0.1, 0.12
+_APT, _POINTER_COST = 0.1, 0.2
 
 # 'This guide …', 'For more details …', 'It …': they speak of what stands elsewhere.
 _POINTER = re.compile(
     r"\W*(?:this (?:guide|page|section|document|chapter|part)|for (?:more|further|detailed|details)|see |refer to|"
-    r"here(?:'s|’s| is| are)|below|as you can see|it |they |these |those |to evaluate its)",
+    r"here(?:'s|’s| is| are)|below|this means|as you can see|it |they |these |those |to evaluate its)",
     re.IGNORECASE,
 )
 _ASKS_DEFINITION = re.compile(r"\s*(?:what(?:'s| is| are| does)\b|explain\b|define\b|meaning of\b)", re.IGNORECASE)
@@ -88,7 +88,7 @@ class Extractor:
         """Up to `limit` quotes, with the code that they announce: the best passage first, each in its own order."""
         distinct = {" ".join(one.quote.text.split()): one for one in reversed(self.ranked)}  # the first of equal ones
         kept = [one for one in self.ranked if one in distinct.values() and one.relevance >= _KEEP_RATIO * self.top]
-        kept = kept[:limit]
+        kept = kept[:limit] or self._code_alone()
         announced = {
             code: one.relevance
             for place, one in enumerate(kept)
@@ -100,6 +100,11 @@ class Extractor:
         for one in quotes:
             best_of[one.quote.passage] = max(one.relevance, best_of.get(one.quote.passage, 0.0))
         return sorted(quotes, key=lambda one: (-best_of[one.quote.passage], one.quote.passage, one.quote.start))
+
+    def _code_alone(self) -> list[Extract]:
+        """The nearest code block, for passages without a sentence."""
+        code = [Extract(quote, self.relevance(quote)) for quote in self._quotes if quote.kind == "code"]
+        return sorted(code, key=lambda one: -one.relevance)[:1]
 
     def is_relevant(self, quote: Quote) -> bool:
         """Whether the quote comes near the best one: what a model picks from another topic does not."""

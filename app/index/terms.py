@@ -21,14 +21,14 @@ _STEMMER = SnowballStemmer("english")
 # Words that carry no topic: English function words, and those that only make a sentence a question.
 STOPWORDS = frozenset(
     """a about above accord according after again against all also am an and any are aren as at base based be because
-    been before being below between both but by can cannot could couldn d did didn do does doesn doing don down
-    during each else ever few follow following for from further get gets give got had hadn has hasn have haven
-    having he hello her here hers hi him his how i if in into is isn it its itself just kindly know let like ll
-    m may me might mine more most much must my need no nor not now of off on once only or other our ours out
-    over own please re s same several shall she should shouldn so some such t tell than thank thanks that the
-    their theirs them then there these they this those through to too under until up us use used using various
-    ve very via want was wasn we were weren what when where whether which while who whom whose why will with won
-    would wouldn yes you your yours""".split()  # noqa: SIM905
+    been before being below between both but by can cannot could couldn d describe did didn do does doesn doing
+    don down during each else ever explain few follow following for from further get gets give got had hadn has
+    hasn have haven having he hello her here hers hi him his how i if in into is isn it its itself just kindly
+    know let like ll m may me mean meaning means meant might mine more most much must my need no nor not now of
+    off on once only or other our ours out over own please re s same several shall she should shouldn so some
+    such t tell than thank thanks that the their theirs them then there these they this those through to too
+    under until up us use used using various ve very via want was wasn we were weren what when where whether
+    which while who whom whose why will with won would wouldn yes you your yours""".split()  # noqa: SIM905
 )
 
 
