@@ -33,7 +33,6 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
 TEXTS = [*PAGES, ROOT / "README.md"]
-NOT_MADE_HERE = {"docs/images/page.png"}  # a screenshot, taken by hand
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -183,7 +182,7 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
             continue
         target, _, anchor = link.partition("#")
         file = (page.parent / target).resolve() if target else page
-        assert file.is_file() or named(file) in NOT_MADE_HERE, f"{named(page)}: {link}"
+        assert file.is_file(), f"{named(page)}: {link}"
         assert not anchor or anchor in anchors(file), f"{named(page)}: {link}"
 
 
