@@ -305,5 +305,5 @@ def test_questions_in_any_script(service: Service, model: ScriptedModel) -> None
     ):
         response = service.ask(question)
         assert response.status_code == 200
-        assert response.json()["question"] == question
+        assert response.json()["question"] == question.replace("\0", " ")  # which PostgreSQL cannot store
     model.respond = None
