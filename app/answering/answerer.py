@@ -40,6 +40,7 @@ from app.llm.client import ChatClient, Message
 # Generation is cut short when this many segments in a row did not stand: sooner while nothing is shown yet, for a
 # model that begins with two of them seldom comes to the point, and the quotes that take over are waited for.
 _DROPS_AT_FIRST, _DROPS_IN_A_ROW = 2, 4
+_SILENT_PIECES = 160  # of about a token each: a model that repeats headings makes no segment to be dropped
 _WITHOUT_THE_NUMBER = 0.0  # what the support of an answer counts that owes a number
 _ALIKE = 0.8  # share of common terms from which on a segment repeats another
 _REPEATS = 2  # and when the model says for the second time what it has said
@@ -205,8 +206,8 @@ class Answerer:
                 for segment in segmenter.feed(delta.text):
                     for event in await self._show(run, segment, material):
                         yield event
-                    if self._hopeless(run):
-                        return
+                if self._hopeless(run):
+                    return
         for segment in segmenter.finish():
             for event in await self._show(run, segment, material):
                 yield event
@@ -214,7 +215,8 @@ class Answerer:
     @staticmethod
     def _hopeless(run: _Run) -> bool:
         drops = _DROPS_IN_A_ROW if run.composition.text else _DROPS_AT_FIRST
-        return run.refused or run.drops >= drops or run.repeats >= _REPEATS
+        silent = not run.composition.text and len(run.raw) >= _SILENT_PIECES
+        return run.refused or run.drops >= drops or run.repeats >= _REPEATS or silent
 
     async def _show(self, run: _Run, segment: Segment, material: _Material) -> list[AnswerDelta | AnswerCitation]:
         """The events of showing `segment`, none when it does not stand."""
