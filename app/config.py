@@ -69,7 +69,7 @@ class RetrievalSettings(_SettingsSection):
     candidates: int = Field(20, gt=0, le=200, description="Chunks kept after fusion, for the reranker and the prompt.")
     rrf_k: int = Field(2, gt=0, description="Constant k of reciprocal rank fusion: score = sum of 1/(k + rank).")
     dense_weight: float = Field(1.0, ge=0, description="Weight of the dense ranking in the fusion.")
-    sparse_weight: float = Field(1.0, ge=0, description="Weight of the BM25 ranking in the fusion.")
+    sparse_weight: float = Field(0.8, ge=0, description="Weight of the BM25 ranking in the fusion.")
     page_decay: float = Field(
         0.5, gt=0, le=1, description="Factor on a chunk's fused score for every better chunk of the same page."
     )

@@ -54,6 +54,8 @@ def docent_serve(data_dir: Path, **settings: str) -> Iterator[RunningService]:
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=60)
+        if process.stdout:
+            process.stdout.close()
 
 
 def docent_index(data_dir: Path, folder: Path) -> float:

@@ -17,7 +17,7 @@ from app.runtime import Core
 
 Index = Callable[..., Awaitable[IndexReport]]
 MakeChunk = Callable[..., Chunk]
-FLAT = RetrievalSettings(rrf_k=2, page_decay=1.0)
+FLAT = RetrievalSettings(rrf_k=2, sparse_weight=1.0, page_decay=1.0)
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ async def test_a_search_shows_every_stage(core: Core, index: Index, docs: Path) 
     assert best["dense"]["rank"] == best["sparse"]["rank"] == 1
     assert 0.3 < best["dense"]["score"] < 1
     assert best["sparse"]["score"] > 0
-    assert best["fused"] == pytest.approx(2 / 3, abs=1e-6)
+    assert best["fused"] == pytest.approx(1.8 / 3, abs=1e-6)
     assert best["rerank"] is None
     scores = [one.score for one in result.candidates]
     assert scores == sorted(scores, reverse=True)
