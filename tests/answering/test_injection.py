@@ -91,7 +91,7 @@ async def plant(poisoned: tuple[Core, Path], attempt: Attempt) -> Core:
 
 
 async def obeyed(core: Core, model: ScriptedModel, attempt: Attempt, question: str) -> None:
-    async with Asking.of(core, model.base_url, AnsweringSettings()) as asking:
+    async with Asking.of(core, model.base_url, AnsweringSettings(max_passages=6, context_tokens=2000)) as asking:
         for reply in obedience(attempt):
             model.replies.clear()
             model.say(reply)
@@ -100,7 +100,7 @@ async def obeyed(core: Core, model: ScriptedModel, attempt: Attempt, question: s
 
 
 async def answered(core: Core, small_model: ChatClient, attempt: Attempt, question: str) -> None:
-    asking = Asking(core, Answerer(AnsweringSettings(), core.library, small_model))
+    asking = Asking(core, Answerer(AnsweringSettings(max_passages=6, context_tokens=2000), core.library, small_model))
     answer = await asking.ask(question)
     check(attempt, answer, asking.trace.stages["evidence"]["probability"])
 
