@@ -17,7 +17,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench.answers import ask_all, run_latency, summarise
+from bench.answers import ask_all, summarise
+from bench.latency import measure_latency
 from bench.load import press
 from bench.questions import LabelledQuestion, load_questions, measuring_half
 from bench.retrieval import measure_retrieval
@@ -50,7 +51,7 @@ def bench_corpus(name: str, folder: Path, quick: bool) -> dict[str, Any]:
             result["answers_measuring_half"] = asyncio.run(summarise(data_dir, half))
             result["load"] = asyncio.run(press(service, _shuffled(questions), _AT_ONCE, _PRESS_SECONDS))
             result["resident_mb"] = round(service.resident_mb())
-        result["latency"] = run_latency(data_dir, answered)
+        result["latency"] = measure_latency(data_dir, questions)
     return result
 
 

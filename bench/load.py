@@ -25,7 +25,7 @@ async def press(
     ends: Counter[str] = Counter()
     deadline = time.perf_counter() + seconds
     limits = httpx.Limits(max_connections=at_once)
-    async with httpx.AsyncClient(base_url=service.url, timeout=300, limits=limits) as client:
+    async with httpx.AsyncClient(base_url=service.url, headers=service.headers, timeout=300, limits=limits) as client:
 
         async def visitor(number: int) -> None:
             asked = number

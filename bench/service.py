@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -21,11 +22,12 @@ _READY_SECONDS = 120
 
 @dataclass(frozen=True, slots=True)
 class RunningService:
-    """ready_seconds: from the start of the process to the first 200 of /readyz."""
+    """ready_seconds: from the start of the process to the first 200 of /readyz. headers: what lets a client in."""
 
     url: str
     pid: int
     ready_seconds: float
+    headers: dict[str, str]
 
     def resident_mb(self) -> float:
         """Resident memory of the service and all its children, in MB (10^6 bytes)."""
@@ -50,7 +52,9 @@ def docent_serve(data_dir: Path, **settings: str) -> Iterator[RunningService]:
         if found is None:
             raise RuntimeError(f"docent serve said {line!r} instead of its address")
         _wait_ready(found[0], started)
-        yield RunningService(found[0], process.pid, time.perf_counter() - started)
+        ready_seconds = time.perf_counter() - started
+        token = json.loads((data_dir / "service.json").read_text())["token"]
+        yield RunningService(found[0], process.pid, ready_seconds, {"Authorization": f"Bearer {token}"})
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=60)
