@@ -3,16 +3,45 @@
 from __future__ import annotations
 
 import os
+import re
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from app.errors import ConfigurationError
+
+_PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
+_RATE = re.compile(r"([1-9]\d{0,8})/(second|minute|hour|day)")
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many in so many seconds."""
+
+    count: int
+    seconds: int
+
+
+def parse_rates(text: str) -> tuple[Rate, ...]:
+    """The rates of a text as `10/minute 200/day`. Raises ValueError."""
+    found = [_RATE.fullmatch(part) for part in text.replace(",", " ").split()]
+    if not found or None in found:
+        raise ValueError("a limit is written as in 10/minute 200/day (second, minute, hour, day)")
+    return tuple(Rate(int(one[1]), _PERIODS[one[2]]) for one in found if one)
+
+
+def _rates(text: str) -> str:
+    parse_rates(text)
+    return text
+
+
+Rates = Annotated[str, AfterValidator(_rates)]
 
 
 class _SettingsSection(BaseModel):
@@ -20,8 +49,25 @@ class _SettingsSection(BaseModel):
 
 
 class ServerSettings(_SettingsSection):
-    host: str = Field("127.0.0.1", description="Address the service listens on. Only loopback addresses are taken.")
+    host: str = Field("127.0.0.1", description="Address the service listens on. Others than loopback need HOSTS.")
     port: int = Field(8000, ge=0, le=65535, description="Port the service listens on; 0 takes a free one.")
+    hosts: str = Field(
+        "",
+        description="Names the service is reached by besides localhost, with spaces between. `*`: whatever the name.",
+    )
+    trusted_proxies: str = Field(
+        "",
+        description="Addresses or networks of proxies whose X-Forwarded-For and -Proto are believed, with commas.",
+    )
+    public_url: str = Field(
+        "",
+        pattern=r"^(https?://[^\s/]+)?$",
+        description="Address visitors reach the service by, for links to the handbook. Empty: that of the request.",
+    )
+    start_page: bool = Field(True, description="Whether `/` shows the handbook with the chat. Off: no public page.")
+    public_metrics: bool = Field(
+        False, description="Whether /metrics is open to everybody. Off: an admin key reads it."
+    )
     max_body_bytes: int = Field(64_000, gt=0, description="Larger request bodies are refused with 413.")
     max_concurrent_answers: int = Field(
         4, gt=0, description="Answers worked on at the same time. Further questions wait."
@@ -29,7 +75,30 @@ class ServerSettings(_SettingsSection):
     max_waiting_answers: int = Field(
         32, ge=0, description="Questions that may wait. One more is refused with 429 and Retry-After."
     )
+    resume_seconds: int = Field(
+        30, ge=0, description="How long an answer is worked on that nobody reads any more, for the reader to come back."
+    )
     shutdown_seconds: int = Field(30, ge=0, description="How long a stopping service lets running streams finish.")
+
+
+class AuthSettings(_SettingsSection):
+    secret: SecretStr | None = Field(
+        None,
+        min_length=32,
+        description="Signs visitors' sessions, 32 characters or more. Empty: one in the data folder.",
+    )
+    session_minutes: int = Field(60, gt=0, description="How long a visitor's session lasts before it is renewed.")
+    session_renewal_days: int = Field(7, gt=0, description="For how long an expired session can be renewed.")
+
+
+class LimitSettings(_SettingsSection):
+    questions_per_session: Rates = Field("10/minute 200/day", description="Questions of one visitor.")
+    questions_per_address: Rates = Field(
+        "60/minute", description="Questions of all visitors with one address (IPv6: one /64)."
+    )
+    questions_per_key: Rates = Field("120/minute", description="Questions with one API key.")
+    sessions_per_address: Rates = Field("60/hour", description="New sessions for one address.")
+    requests_per_address: Rates = Field("600/minute", description="Requests to the API from one address, all told.")
 
 
 class DatabaseSettings(_SettingsSection):
@@ -131,6 +200,8 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(Path(".docent"), description="Folder of all state: database, index, models, locks.")
     server: ServerSettings = ServerSettings()
+    auth: AuthSettings = AuthSettings()
+    limits: LimitSettings = LimitSettings()
     database: DatabaseSettings = DatabaseSettings()
     index: IndexSettings = IndexSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()

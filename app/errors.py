@@ -8,6 +8,7 @@ class DocentError(Exception):
 
     status: the HTTP status of its problem document (RFC 9457).
     kind: the last part of the problem's `type` URI, stable for programs.
+    members: further members of the problem document.
     """
 
     status = 500
@@ -18,12 +19,19 @@ class DocentError(Exception):
         super().__init__(detail)
         self.detail = detail
         self.retry_after = retry_after  # seconds, sent as Retry-After
+        self.members: dict[str, str] = {}
 
 
 class InvalidInput(DocentError):
     status = 422
     kind = "invalid-input"
     title = "Invalid input"
+
+
+class Unauthorized(DocentError):
+    status = 401
+    kind = "unauthorized"
+    title = "No valid token"
 
 
 class NotFound(DocentError):

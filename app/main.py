@@ -11,30 +11,37 @@ from pathlib import Path
 
 import structlog
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
-from fastapi.templating import Jinja2Templates
 
 from app.answering.answerer import Answerer
+from app.auth.cors import SiteCors
+from app.auth.gate import Gate
+from app.auth.keys import ApiKeys
+from app.auth.limits import RateLimits
+from app.auth.secret import signing_secret
+from app.auth.sessions import Sessions
+from app.auth.sites import Sites
 from app.chat import endpoints as chat_endpoints
+from app.chat import widget
 from app.chat.service import ChatService
 from app.config import Settings
+from app.conversations.service import Conversations
 from app.errors import DocentError
+from app.handbook import endpoints as handbook_endpoints
+from app.handbook.folder import Handbook
 from app.llm.model import Model, build_model
 from app.local_service import LocalService
-from app.middleware import BodyLimit, LoopbackHosts, RequestContext
+from app.metrics import CONTENT_TYPE, Metrics
+from app.middleware import AllowedHosts, BodyLimit, RequestContext
 from app.problems import install_problem_handlers
-from app.runtime import Core, open_core
+from app.runtime import HANDBOOK, Core, open_core
 from app.sources import endpoints as sources_endpoints
 from app.sources.service import SourcesService
 
 log = structlog.get_logger(__name__)
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
-templates = Jinja2Templates(directory=Path(__file__).resolve().parent / "templates")
-
-# Asked of the handbook, which a fresh install answers from.
-STARTER_QUESTIONS = ["How do I index my own docs?", "Does anything leave my machine?", "When does Docent not answer?"]
 
 
 @dataclass(slots=True)
@@ -50,7 +57,7 @@ class Readiness:
 def create_app(settings: Settings, service: LocalService | None = None) -> FastAPI:
     """The application.
 
-    service: how the command line reaches it; without one nobody knows the token that the admin routes want.
+    service: how the command line reaches it; without one nobody knows the token that it is known by.
     """
     app = FastAPI(
         title="Docent",
@@ -61,18 +68,26 @@ def create_app(settings: Settings, service: LocalService | None = None) -> FastA
         redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
+    app.state.settings = settings
+    app.state.starters = handbook_endpoints.STARTER_QUESTIONS
     app.state.token = service.token if service else secrets.token_urlsafe(32)
+    app.state.metrics = Metrics()
     app.state.readiness = Readiness({"migrations": "not run yet", "index": "not open yet", "engine": "not started yet"})
     app.include_router(chat_endpoints.router)
+    app.include_router(widget.router)
     app.include_router(sources_endpoints.router)
     app.add_api_route("/livez", livez, tags=["health"])
     app.add_api_route("/readyz", readyz, tags=["health"])
-    app.add_api_route("/", page, response_class=HTMLResponse, include_in_schema=False)
+    app.add_api_route("/metrics", metrics, tags=["health"])
+    if settings.server.start_page:
+        app.state.handbook = Handbook(HANDBOOK)
+        app.include_router(handbook_endpoints.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     install_problem_handlers(app)
     app.add_middleware(BodyLimit, limit=settings.server.max_body_bytes)
-    app.add_middleware(LoopbackHosts)
-    app.add_middleware(RequestContext)
+    app.add_middleware(SiteCors)
+    app.add_middleware(AllowedHosts, hosts=settings.server.hosts)
+    app.add_middleware(RequestContext, metrics=app.state.metrics)
     return app
 
 
@@ -85,14 +100,31 @@ async def _lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
         model = build_model(settings)
         stack.push_async_callback(model.close)
         app.state.core, app.state.model = core, model
+        app.state.gate = await _gate(settings, core, app.state.token)
+        app.state.own_site = (await app.state.gate.sites.own()).id if settings.server.start_page else ""
+        answerer = Answerer(settings.answering, core.library, model.client)
+        app.state.conversations = Conversations(settings, core.database, answerer, app.state.metrics)
+        stack.push_async_callback(app.state.conversations.close)
+        app.state.chat = ChatService(core.database, app.state.metrics)
         app.state.sources = SourcesService(core.catalog, core.library, core.indexer)
-        app.state.chat = ChatService(settings, core.database, Answerer(settings.answering, core.library, model.client))
         starting = asyncio.gather(_open_index(core, readiness), _start_model(model, readiness))
         try:
             yield
         finally:
             starting.cancel()
             await asyncio.gather(starting, return_exceptions=True)
+
+
+async def _gate(settings: Settings, core: Core, local_token: str) -> Gate:
+    secret = await asyncio.to_thread(signing_secret, settings.auth, settings.data_dir)
+    return Gate(
+        sessions=Sessions(secret, settings.auth),
+        keys=ApiKeys(core.database),
+        sites=Sites(core.database),
+        limits=RateLimits(core.database),
+        rates=settings.limits,
+        local_token=local_token,
+    )
 
 
 async def _open_index(core: Core, readiness: Readiness) -> None:
@@ -151,8 +183,10 @@ async def _now_missing(request: Request) -> dict[str, str]:
     return missing
 
 
-async def page(request: Request) -> Response:
-    """The question form."""
-    waiting = request.app.state.readiness.waiting
-    context = {"title": "Docent", "suggestions": STARTER_QUESTIONS, "ready": not waiting}
-    return templates.TemplateResponse(request, "index.html", context)
+async def metrics(request: Request) -> Response:
+    """Counters and timings for Prometheus: with an admin key, unless they are public."""
+    if not request.app.state.settings.server.public_metrics:
+        gate: Gate = request.app.state.gate
+        await gate.admit(request, "admin")
+    counted: Metrics = request.app.state.metrics
+    return Response(counted.text(), media_type=CONTENT_TYPE)

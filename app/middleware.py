@@ -12,12 +12,15 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import DocentError
+from app.metrics import Metrics
 from app.problems import problem_response
 
 log = structlog.get_logger("docent.access")
 
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([\w.-]+))(?::\d{1,5})?", re.ASCII)
 _REQUEST_ID = re.compile(r"[\w.-]{1,64}")
-_PROBES = frozenset({"/livez", "/readyz"})  # asked every few seconds by whatever watches the service
+_PROBES = frozenset({"/livez", "/readyz", "/metrics"})  # asked every few seconds by whatever watches the service
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'",
     "X-Content-Type-Options": "nosniff",
@@ -33,10 +36,11 @@ class ForeignHost(DocentError):
 
 
 class RequestContext:
-    """Gives each request an id (its own `X-Request-ID` where it is sane), and logs a line when it is done."""
+    """Gives each request an id (its own `X-Request-ID` where it is sane), and logs and counts it when it is done."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -61,14 +65,14 @@ class RequestContext:
         try:
             await self._app(scope, receive, send_with_headers)
         finally:
+            seconds = time.perf_counter() - started
             say = log.debug if scope["path"] in _PROBES else log.info
-            say(
-                "request",
-                method=scope["method"],
-                path=scope["path"],
-                status=status,
-                ms=round((time.perf_counter() - started) * 1000, 1),
-            )
+            say("request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000, 1))
+            # The route's pattern, not the path: what visitors send names no time series.
+            route = getattr(scope.get("route"), "path", "none")
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            self._metrics.requests.labels(method, route, str(status)).inc()
+            self._metrics.request_seconds.labels(route).observe(seconds)
 
 
 class BodyTooLarge(DocentError):
@@ -118,20 +122,24 @@ class BodyLimit:
                 return body
 
 
-class LoopbackHosts:
-    """Refuses requests whose Host is not this machine: a page of a foreign site that had its name resolved to
-    127.0.0.1 (DNS rebinding) sends its own.
+class AllowedHosts:
+    """Refuses requests whose Host is neither this machine nor one of `hosts`: a page of a foreign site that had its
+    name resolved to the service's address (DNS rebinding) sends its own.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, hosts: str) -> None:
         self._app = app
+        self._hosts = frozenset(hosts.lower().split())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or is_loopback(_host_name(Headers(scope=scope).get("host", ""))):
+        if scope["type"] != "http" or self._knows(host_name(Headers(scope=scope).get("host", ""))):
             await self._app(scope, receive, send)
             return
-        refusal = ForeignHost("this service answers to localhost and loopback addresses only: open it by one of these")
+        refusal = ForeignHost("this service does not answer to that name: DOCENT_SERVER__HOSTS lists those it does")
         await problem_response(refusal)(scope, receive, send)
+
+    def _knows(self, host: str) -> bool:
+        return bool(host) and (is_loopback(host) or host.lower() in self._hosts or "*" in self._hosts)
 
 
 def is_loopback(host: str) -> bool:
@@ -144,7 +152,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _host_name(header: str) -> str:
-    if header.startswith("["):
-        return header[1:].partition("]")[0]
-    return header.partition(":")[0]
+def host_name(header: str) -> str:
+    """Name or address of a Host header, without port and brackets; empty for one that is malformed."""
+    found = _HOST.fullmatch(header)
+    return (found[1] or found[2]) if found else ""

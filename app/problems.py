@@ -24,6 +24,7 @@ def problem(error: DocentError) -> dict[str, Any]:
         "title": error.title,
         "status": error.status,
         "detail": error.detail,
+        **error.members,
     }
 
 

@@ -18,6 +18,7 @@ from app.index.reranking import Reranker
 from app.index.revisions import Revisions
 from app.index.search import Searcher
 
+HANDBOOK_URL = "/handbook"  # where the service shows it, see app.handbook
 HANDBOOK = Path(__file__).resolve().parent.parent / "docs"
 
 
@@ -33,9 +34,14 @@ class Core:
 
     async def index_handbook(self, report: Callable[[Progress], None]) -> IndexReport | None:
         """Index Docent's own docs as they are now, where nobody indexed any of theirs; None where somebody did."""
-        if not HANDBOOK.is_dir() or not all(source.handbook for source in await self.catalog.sources()):
+        if not HANDBOOK.is_dir() or await self.has_own_docs():
             return None
-        return await self.indexer.index(IndexRequest((HANDBOOK,), handbook=True), report)
+        shown_at = HANDBOOK_URL if self.settings.server.start_page else ""
+        return await self.indexer.index(IndexRequest((HANDBOOK,), base_url=shown_at, handbook=True), report)
+
+    async def has_own_docs(self) -> bool:
+        """Whether anything but the handbook was indexed."""
+        return not all(source.handbook for source in await self.catalog.sources())
 
 
 @asynccontextmanager

@@ -1,25 +1,49 @@
-"""POST /api/v1/chat/messages: an answer as events or as JSON."""
+"""/api/v1/chat: sites, sessions, questions with their events, history, feedback, and a person."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Header, Path, Request
 from fastapi.responses import JSONResponse, Response
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 
-from app.answering.answer import Answer, AnswerFailed, Event
-from app.chat.schemas import AskRequest
-from app.chat.service import AcceptedQuestion, ChatService
-from app.errors import DocentError
-from app.problems import problem
+from app.answering.answer import Answer, Event
+from app.auth.gate import Gate
+from app.auth.principal import Principal
+from app.chat.schemas import (
+    AnswerId,
+    AskRequest,
+    ConversationId,
+    EscalationRequest,
+    EscalationResponse,
+    FeedbackBody,
+    HistoryResponse,
+    SessionRequest,
+    SessionResponse,
+    SiteResponse,
+    site_response,
+)
+from app.chat.service import ChatService
+from app.conversations.service import Conversations, NewQuestion
+from app.conversations.stream import AnswerStream
+from app.errors import InvalidInput
+from app.runtime import Core
 
 _KEEPALIVE_SECONDS = 15.0
+_SURFACES = {"session": "widget", "key": "api", "local": "cli"}
+_SITE_SECONDS = 300  # how long a browser may keep a site's texts and colours
 
 router = APIRouter(prefix="/api/v1/chat", tags=["chat"])
+
+
+def gate(request: Request) -> Gate:
+    opened: Gate = request.app.state.gate
+    return opened
 
 
 def chat_service(request: Request) -> ChatService:
@@ -27,58 +51,141 @@ def chat_service(request: Request) -> ChatService:
     return service
 
 
+def conversations(request: Request) -> Conversations:
+    service: Conversations = request.app.state.conversations
+    return service
+
+
+async def caller(request: Request) -> Principal:
+    """Who asks: a visitor's session, an API key of scope chat, or the command line of this machine."""
+    return await gate(request).admit(request, "chat")
+
+
+Caller = Annotated[Principal, Depends(caller)]
+Chat = Annotated[ChatService, Depends(chat_service)]
+Talk = Annotated[Conversations, Depends(conversations)]
+AnswerPath = Annotated[AnswerId, Path()]
+ConversationPath = Annotated[ConversationId, Path()]
+
+
+@router.get("/sites/{site_key}")
+async def site(site_key: str, request: Request, response: Response) -> SiteResponse:
+    """Texts, colours and questions of a site's widget. Public: it stands in the site's pages."""
+    origin, host = request.headers.get("origin"), request.headers.get("host", "")
+    found = await gate(request).sites.admit(site_key, origin, host)
+    response.headers["Cache-Control"] = f"public, max-age={_SITE_SECONDS}"
+    response.headers["Vary"] = "Origin"
+    core: Core = request.app.state.core
+    own_questions = found.own and not await core.has_own_docs()
+    return site_response(found, request.app.state.starters if own_questions else [])
+
+
+@router.post("/sessions", status_code=201)
+async def begin_session(body: SessionRequest, request: Request) -> SessionResponse:
+    """A session for a visitor of a site's page. Public: what it needs is the site's key and its origin."""
+    issued = await gate(request).begin_session(request, body.site_key, body.session)
+    return SessionResponse(session=issued.token, expires_at=issued.expires_at)
+
+
 @router.post(
     "/messages",
     response_model=Answer,
     responses={200: {"content": {"text/event-stream": {}}, "description": "The answer, or its events by Accept."}},
 )
-async def ask(body: AskRequest, request: Request, chat: Annotated[ChatService, Depends(chat_service)]) -> Response:
+async def ask(body: AskRequest, request: Request, principal: Caller, talk: Talk) -> Response:
     """Answer a question: `Accept: text/event-stream` gives the events while they come, else the Answer as JSON."""
+    await gate(request).spend_question(request, principal)
+    surface = _SURFACES[principal.kind]
+    question = NewQuestion(body.question, surface, body.conversation_id, body.message_id)
     if "text/event-stream" in request.headers.get("accept", ""):
-        accepted = await chat.accept(body.question, body.conversation_id)
-        return EventSourceResponse(_stream(chat, accepted), headers={"Cache-Control": "no-store"})
-    answer = await chat.answer(body.question, body.conversation_id)
-    return JSONResponse(answer.model_dump(mode="json"))
+        return _event_stream(await talk.ask(principal, question), 0)
+    return JSONResponse((await talk.answer(principal, question)).model_dump(mode="json"))
 
 
-async def _stream(chat: ChatService, accepted: AcceptedQuestion) -> AsyncGenerator[bytes]:
-    number = 0
-    answer_id = accepted.asked.answer_id
-    try:
-        async with aclosing(chat.events(accepted)) as events:
-            async for event in _or_silence(events):
-                if event is None:
+@router.get("/answers/{answer_id}/events", responses={200: {"content": {"text/event-stream": {}}}})
+async def resume(
+    answer_id: AnswerPath, principal: Caller, talk: Talk, last_event_id: Annotated[str, Header()] = ""
+) -> Response:
+    """The events of an answer behind `Last-Event-ID`: all that came meanwhile, and those to come."""
+    stream = await talk.find(principal.owner, answer_id)
+    return _event_stream(stream, _number(last_event_id, answer_id))
+
+
+@router.post("/answers/{answer_id}/stop", status_code=204)
+async def stop(answer_id: AnswerPath, principal: Caller, talk: Talk) -> None:
+    """End an answer where it is."""
+    await talk.stop(principal.owner, answer_id)
+
+
+@router.get("/conversations/{conversation_id}")
+async def history(conversation_id: ConversationPath, principal: Caller, chat: Chat) -> HistoryResponse:
+    """The messages of a conversation with their answers."""
+    return await chat.history(principal.owner, conversation_id)
+
+
+@router.put("/answers/{answer_id}/feedback")
+async def rate(answer_id: AnswerPath, body: FeedbackBody, principal: Caller, chat: Chat) -> FeedbackBody:
+    """Rate an answer, up or down."""
+    return await chat.rate(principal.owner, answer_id, body)
+
+
+@router.delete("/answers/{answer_id}/feedback", status_code=204)
+async def unrate(answer_id: AnswerPath, principal: Caller, chat: Chat) -> None:
+    """Take a rating back."""
+    await chat.unrate(principal.owner, answer_id)
+
+
+@router.post(
+    "/conversations/{conversation_id}/escalation",
+    status_code=201,
+    responses={200: {"model": EscalationResponse, "description": "There was one already: it was added to."}},
+)
+async def escalate(
+    conversation_id: ConversationPath, body: EscalationRequest, principal: Caller, chat: Chat, response: Response
+) -> EscalationResponse:
+    """Call for a person: stores the conversation's transcript with what the visitor adds."""
+    escalation, first = await chat.escalate(principal.owner, conversation_id, body)
+    if not first:
+        response.status_code = 200
+    return escalation
+
+
+def _number(last_event_id: str, answer_id: str) -> int:
+    """The number of the last event that a client has seen; 0 for none."""
+    if not last_event_id:
+        return 0
+    found = re.fullmatch(r"(ans_[0-9a-f]{24}):(\d{1,6})", last_event_id)
+    if found is None or found[1] != answer_id:
+        raise InvalidInput(f"Last-Event-ID is none of this answer's: it looks like {answer_id}:3")
+    return int(found[2])
+
+
+def _event_stream(stream: AnswerStream, number: int) -> Response:
+    return EventSourceResponse(_encoded_events(stream, number), headers={"Cache-Control": "no-store"})
+
+
+async def _encoded_events(stream: AnswerStream, number: int) -> AsyncGenerator[bytes]:
+    """The events behind `number`, and a comment for every _KEEPALIVE_SECONDS without one: proxies cut streams that
+    say nothing.
+    """
+    async with aclosing(stream.after(number)) as events:
+        coming: asyncio.Future[tuple[int, Event]] | None = None
+        try:
+            while True:
+                coming = coming or asyncio.ensure_future(anext(events))
+                done, _ = await asyncio.wait({coming}, timeout=_KEEPALIVE_SECONDS)
+                if not done:
                     yield KEEPALIVE_COMMENT
                     continue
-                number += 1
-                yield _encoded(event, answer_id, number)
-    except DocentError as error:
-        yield _encoded(AnswerFailed(problem=problem(error)), answer_id, number + 1)
-
-
-async def _or_silence(events: AsyncGenerator[Event]) -> AsyncGenerator[Event | None]:
-    """The events, and None for every _KEEPALIVE_SECONDS without one: proxies cut streams that say nothing."""
-    coming: asyncio.Future[Event] | None = None
-    try:
-        while True:
-            coming = coming or asyncio.ensure_future(anext(events))
-            done, _ = await asyncio.wait({coming}, timeout=_KEEPALIVE_SECONDS)
-            if not done:
-                yield None
-                continue
-            try:
-                event = coming.result()
-            except StopAsyncIteration:
-                return
-            coming = None
-            yield event
-    finally:
-        if coming is not None:
-            coming.cancel()
-            await asyncio.gather(coming, return_exceptions=True)
-
-
-def _encoded(event: Event, answer_id: str, number: int) -> bytes:
-    return format_sse_event(
-        event=event.event, id=f"{answer_id}:{number}", data_str=event.model_dump_json(exclude={"event"})
-    )
+                try:
+                    at, event = coming.result()
+                except StopAsyncIteration:
+                    return
+                coming = None
+                yield format_sse_event(
+                    event=event.event, id=f"{stream.answer_id}:{at}", data_str=event.model_dump_json(exclude={"event"})
+                )
+        finally:
+            if coming is not None:
+                coming.cancel()
+                await asyncio.gather(coming, return_exceptions=True)

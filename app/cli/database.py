@@ -1,29 +1,45 @@
-"""docent migrate, docent trace."""
+"""docent migrate, docent trace, and the door to the database for the commands that need nothing else."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from typing import Annotated, Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from app.cli.output import print_json
-from app.config import Settings, load_settings
+from app.config import load_settings
+
+if TYPE_CHECKING:
+    from app.db import Database
+
+Found = TypeVar("Found")
+
+
+def on_database(work: Callable[[Database], Awaitable[Found]]) -> Found:
+    """What `work` finds or does in the database, which is at the newest schema. A running service may use it, too."""
+    from app.db import open_database  # noqa: PLC0415  (see app.cli.docent)
+
+    async def run() -> Found:
+        database = open_database(load_settings())
+        try:
+            await database.migrate()
+            return await work(database)
+        finally:
+            await database.close()
+
+    return asyncio.run(run())
 
 
 def migrate() -> None:
     """Bring the database to the newest schema. `docent serve` does it at its start, too."""
-    from app.db import open_database  # noqa: PLC0415  (see app.cli.docent)
 
-    async def run(settings: Settings) -> None:
-        database = open_database(settings)
-        try:
-            await database.migrate()
-        finally:
-            await database.close()
+    async def nothing_more(_: Database) -> None:
+        return
 
-    asyncio.run(run(load_settings()))
+    on_database(nothing_more)
     typer.echo("The database is at the newest schema.")
 
 
@@ -32,18 +48,9 @@ def trace(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """How an answer came about, stage by stage."""
-    from app.chat.repository import read_trace  # noqa: PLC0415
-    from app.db import open_database  # noqa: PLC0415
+    from app.conversations.repository import read_trace  # noqa: PLC0415
 
-    async def run(settings: Settings) -> dict[str, Any]:
-        database = open_database(settings)
-        try:
-            await database.migrate()
-            return await read_trace(database, answer_id)
-        finally:
-            await database.close()
-
-    found = asyncio.run(run(load_settings()))
+    found: dict[str, Any] = on_database(lambda database: read_trace(database, answer_id))
     if as_json:
         print_json(found)
         return

@@ -6,16 +6,18 @@ from dataclasses import asdict
 from typing import Any
 
 from app.answering.answerer import Answerer
-from app.chat.service import ChatService
+from app.auth.principal import LOCAL
 from app.cli.local import LocalDocent, OnProgress
 from app.config import Settings
+from app.conversations.service import Conversations, NewQuestion
 from app.llm.model import Model, build_model
+from app.metrics import Metrics
 
 
 class LocalChat(LocalDocent):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self._chat: ChatService | None = None
+        self._chat: Conversations | None = None
 
     def ask(self, question: str) -> dict[str, Any]:
         """The Answer as JSON values; the engine is started for the first one."""
@@ -33,14 +35,15 @@ class LocalChat(LocalDocent):
 
     async def _answered(self, question: str) -> dict[str, Any]:
         chat = self._chat or await self._open_chat()
-        return (await chat.answer(question, None)).model_dump(mode="json")
+        return (await chat.answer(LOCAL, NewQuestion(question, "cli"))).model_dump(mode="json")
 
-    async def _open_chat(self) -> ChatService:
+    async def _open_chat(self) -> Conversations:
         core = self._core_opened or await self._open_core()
         await core.library.current()  # without an index no engine is started
         model = await self._open_model()
         answerer = Answerer(self._settings.answering, core.library, model.client)
-        self._chat = ChatService(self._settings, core.database, answerer)
+        self._chat = Conversations(self._settings, core.database, answerer, Metrics())
+        self._opened.push_async_callback(self._chat.close)
         return self._chat
 
     async def _open_model(self) -> Model:

@@ -18,7 +18,9 @@ from app.middleware import is_loopback
 
 
 def serve(
-    host: Annotated[str | None, typer.Option(help="Loopback address to listen on.")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; others than loopback need DOCENT_SERVER__HOSTS.")
+    ] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = None,
 ) -> None:
     """Serve the page and the API; starts the embedded engine where no DOCENT_LLM__BASE_URL is set."""
@@ -46,9 +48,9 @@ async def _serve(settings: Settings, host: str, port: int) -> None:
 
     from app.main import create_app  # noqa: PLC0415
 
-    if not is_loopback(host):
+    if not is_loopback(host) and not settings.server.hosts.split():
         raise ConfigurationError(
-            f"the chat has no keys yet, so it listens on loopback addresses only: {host} is none (use 127.0.0.1)"
+            f"{host} is reached from other machines: set DOCENT_SERVER__HOSTS to the names they use, or use 127.0.0.1"
         )
     claimed = ServiceFile(settings.data_dir)
     claimed.claim()
@@ -62,6 +64,8 @@ async def _serve(settings: Settings, host: str, port: int) -> None:
                 access_log=False,
                 timeout_graceful_shutdown=settings.server.shutdown_seconds,
                 server_header=False,
+                proxy_headers=bool(settings.server.trusted_proxies),
+                forwarded_allow_ips=settings.server.trusted_proxies,
             )
             typer.echo(f"Docent listens at {url}")
             # uvicorn raises the signal that stopped it once more when it is done: it must not end the process before

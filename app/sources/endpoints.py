@@ -1,29 +1,28 @@
-"""Index and search over HTTP, for the command line on this machine. All of it needs the data folder's token."""
+"""Index and search over HTTP, for the command line on this machine and for admin keys."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import AsyncIterator
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 from fastapi.sse import EventSourceResponse, format_sse_event
 from pydantic import BaseModel
 
-from app.errors import DocentError, Forbidden
+from app.auth.gate import Gate
+from app.errors import DocentError
 from app.index.indexer import IndexReport, Progress
 from app.problems import problem
 from app.sources.schemas import IndexBody, SearchResponse, SourceInfo
 from app.sources.service import QUESTION_CHARS, SourcesService
 
 
-def require_token(request: Request, authorization: Annotated[str, Header()] = "") -> None:
-    """The token of `service.json` as Bearer: who can read the data folder may give orders."""
-    expected = f"Bearer {request.app.state.token}"
-    if not secrets.compare_digest(authorization.encode(), expected.encode()):
-        raise Forbidden("this needs the token from service.json in the data folder, as `Authorization: Bearer TOKEN`")
+async def operator(request: Request) -> None:
+    """An API key of scope admin, or the token of `service.json`: who can read the data folder may give orders."""
+    gate: Gate = request.app.state.gate
+    await gate.admit(request, "admin")
 
 
 def sources_service(request: Request) -> SourcesService:
@@ -32,7 +31,7 @@ def sources_service(request: Request) -> SourcesService:
 
 
 Sources = Annotated[SourcesService, Depends(sources_service)]
-router = APIRouter(prefix="/api/v1/admin", tags=["admin"], dependencies=[Depends(require_token)])
+router = APIRouter(prefix="/api/v1/admin", tags=["admin"], dependencies=[Depends(operator)])
 
 
 @router.post("/index")

@@ -79,7 +79,9 @@ class Service:
             said = self.process.stdout.readline()
             assert said.startswith("Docent listens at http"), self._log.read_text()
             self.url = said.split()[-1]
-            self.client = httpx.Client(base_url=self.url, timeout=PATIENCE, trust_env=False)
+            self.token = json.loads((self.data_dir / "service.json").read_text())["token"]
+            local = {"Authorization": f"Bearer {self.token}"}
+            self.client = httpx.Client(base_url=self.url, headers=local, timeout=PATIENCE, trust_env=False)
             undo.callback(self.client.close)
             until(lambda: self.process.poll() is not None or self.wait_for())
             assert self.process.poll() is None, self._log.read_text()

@@ -11,7 +11,7 @@ from contextlib import closing
 
 import pytest
 
-from app.chat.service import Admission
+from app.conversations.admission import Admission
 from app.errors import Overloaded
 from tests.answering.scripted_model import Reply, ScriptedModel
 from tests.service.serving import Service, until
@@ -72,7 +72,7 @@ async def test_a_cancelled_wait_gives_its_place_back() -> None:
 
 def test_the_queue_over_http(serve: Callable[..., Service], model: ScriptedModel) -> None:
     """One answer at work, one that waits, and one too many; then a reader goes, and the next one's turn has come."""
-    service = serve(SERVER__MAX_CONCURRENT_ANSWERS="1", SERVER__MAX_WAITING_ANSWERS="1")
+    service = serve(SERVER__MAX_CONCURRENT_ANSWERS="1", SERVER__MAX_WAITING_ANSWERS="1", SERVER__RESUME_SECONDS="0")
     go_on = threading.Event()
     model.say(Reply(GOOD, waits=go_on), GOOD)
     waited: list[str] = []
@@ -103,7 +103,7 @@ def _stored_questions(service: Service) -> int:
 
 
 def test_readers_who_go_leave_no_place_taken(serve: Callable[..., Service], model: ScriptedModel) -> None:
-    service = serve(SERVER__MAX_CONCURRENT_ANSWERS="1", SERVER__MAX_WAITING_ANSWERS="0")
+    service = serve(SERVER__MAX_CONCURRENT_ANSWERS="1", SERVER__MAX_WAITING_ANSWERS="0", SERVER__RESUME_SECONDS="0")
     never = threading.Event()
 
     def is_free() -> bool:

@@ -1,0 +1,3 @@
+from tests.service.fixtures import indexed, model, real_service, serve
+
+__all__ = ["indexed", "model", "real_service", "serve"]
