@@ -34,6 +34,8 @@ from app.llm.model import Model, build_model
 from app.local_service import LocalService
 from app.metrics import CONTENT_TYPE, Metrics
 from app.middleware import AllowedHosts, BodyLimit, RequestContext
+from app.openai_api import endpoints as openai_endpoints
+from app.openai_api.errors import OpenAIErrors
 from app.problems import install_problem_handlers
 from app.runtime import HANDBOOK, Core, open_core
 from app.sources import endpoints as sources_endpoints
@@ -75,6 +77,7 @@ def create_app(settings: Settings, service: LocalService | None = None) -> FastA
     app.state.readiness = Readiness({"migrations": "not run yet", "index": "not open yet", "engine": "not started yet"})
     app.include_router(chat_endpoints.router)
     app.include_router(widget.router)
+    app.include_router(openai_endpoints.router)
     app.include_router(sources_endpoints.router)
     app.add_api_route("/livez", livez, tags=["health"])
     app.add_api_route("/readyz", readyz, tags=["health"])
@@ -87,6 +90,7 @@ def create_app(settings: Settings, service: LocalService | None = None) -> FastA
     app.add_middleware(BodyLimit, limit=settings.server.max_body_bytes)
     app.add_middleware(SiteCors)
     app.add_middleware(AllowedHosts, hosts=settings.server.hosts)
+    app.add_middleware(OpenAIErrors)
     app.add_middleware(RequestContext, metrics=app.state.metrics)
     return app
 

@@ -23,6 +23,7 @@ from bench.load import press
 from bench.questions import LabelledQuestion, load_questions, measuring_half
 from bench.retrieval import measure_retrieval
 from bench.service import docent_index, docent_serve
+from bench.visitor import UNLIMITED
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 _AT_ONCE, _PRESS_SECONDS = 16, 60
@@ -42,7 +43,7 @@ def bench_corpus(name: str, folder: Path, quick: bool) -> dict[str, Any]:
             return result
         with docent_serve(data_dir):  # the first start converts the model
             pass
-        with docent_serve(data_dir) as service:
+        with docent_serve(data_dir, **UNLIMITED) as service:
             result["ready_s"] = round(service.ready_seconds, 2)
             answered = ask_all(service, questions)
             measured = {one.id for one in measuring_half(questions)}

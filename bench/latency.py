@@ -19,6 +19,7 @@ from app.llm.client import ChatClient, Message
 from app.llm.embedded.process import EmbeddedEngine
 from bench.questions import LabelledQuestion
 from bench.service import RunningService, docent_serve
+from bench.visitor import UNLIMITED
 
 _QUESTIONS = 30
 _LONG_PROMPTS = 10
@@ -50,7 +51,7 @@ async def _measure(data_dir: Path, questions: Sequence[LabelledQuestion]) -> dic
     await engine.start()
     try:
         client = ChatClient(base_url=engine.base_url, api_key=engine.api_key, model="", timeout_seconds=120)
-        behind = {"DOCENT_LLM__BASE_URL": engine.base_url, "DOCENT_LLM__API_KEY": engine.api_key}
+        behind = {"DOCENT_LLM__BASE_URL": engine.base_url, "DOCENT_LLM__API_KEY": engine.api_key, **UNLIMITED}
         asked = [one.question for one in questions if one.kind == "answerable"][:_QUESTIONS]
         with docent_serve(data_dir, **behind) as service:
             first, added = await _pairs(data_dir, service, client, asked)
@@ -78,7 +79,9 @@ async def _pairs(
 ) -> tuple[list[_Asked], list[float]]:
     """The answers to questions asked for the first time, and what the service added when they were asked again."""
     first, added = [], []
-    async with httpx.AsyncClient(base_url=service.url, headers=service.headers, timeout=300) as visitor:
+    async with httpx.AsyncClient(base_url=service.url, headers={"Origin": service.url}, timeout=300) as visitor:
+        begun = await visitor.post("/api/v1/chat/sessions", json={"site_key": service.site_key})
+        visitor.headers["Authorization"] = f"Bearer {begun.raise_for_status().json()['session']}"
         for question in questions:
             cold = await _ask(visitor, question)
             if not cold.answer["timings_ms"]["first_token"]:

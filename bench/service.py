@@ -22,12 +22,15 @@ _READY_SECONDS = 120
 
 @dataclass(frozen=True, slots=True)
 class RunningService:
-    """ready_seconds: from the start of the process to the first 200 of /readyz. headers: what lets a client in."""
+    """ready_seconds: from the start of the process to the first 200 of /readyz. headers: what lets a program in.
+    site_key: of the start page.
+    """
 
     url: str
     pid: int
     ready_seconds: float
     headers: dict[str, str]
+    site_key: str
 
     def resident_mb(self) -> float:
         """Resident memory of the service and all its children, in MB (10^6 bytes)."""
@@ -54,12 +57,22 @@ def docent_serve(data_dir: Path, **settings: str) -> Iterator[RunningService]:
         _wait_ready(found[0], started)
         ready_seconds = time.perf_counter() - started
         token = json.loads((data_dir / "service.json").read_text())["token"]
-        yield RunningService(found[0], process.pid, ready_seconds, {"Authorization": f"Bearer {token}"})
+        yield RunningService(
+            found[0], process.pid, ready_seconds, {"Authorization": f"Bearer {token}"}, _own_site(data_dir)
+        )
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=60)
         if process.stdout:
             process.stdout.close()
+
+
+def _own_site(data_dir: Path) -> str:
+    listed = subprocess.run(
+        [*DOCENT, "site", "list", "--json"], check=True, capture_output=True, text=True, env=environment(data_dir)
+    )
+    sites = [json.loads(line) for line in listed.stdout.splitlines()]
+    return str(next(site["key"] for site in sites if not site["origins"]))
 
 
 def docent_index(data_dir: Path, folder: Path) -> float:

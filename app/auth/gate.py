@@ -35,10 +35,26 @@ class Gate:
 
         Raises Unauthorized (no token, or none of ours), Forbidden (another scope, a foreign origin) or RateLimited.
         """
+        return await self._admit(request, scope, is_question=False)
+
+    async def admit_question(self, request: HTTPConnection) -> Principal:
+        """Who asks a question, which is counted. Raises as `admit` does."""
+        return await self._admit(request, "chat", is_question=True)
+
+    async def _admit(self, request: HTTPConnection, scope: Scope, is_question: bool) -> Principal:
         token = _bearer(request)
         if secrets.compare_digest(token.encode(), self.local_token.encode()):
             return LOCAL
-        await self._spend_request(request)
+        try:
+            principal = await self._principal(request, token, scope)
+        except (Unauthorized, Forbidden):
+            await self.limits.spend(self._request(request))  # who guesses is counted as well
+            raise
+        questions = self._questions(request, principal) if is_question else ()
+        await self.limits.spend(self._request(request), *questions)
+        return principal
+
+    async def _principal(self, request: HTTPConnection, token: str, scope: Scope) -> Principal:
         if not token:
             raise Unauthorized(f"this needs a token: {_ADVICE}")
         if token.startswith(sessions.PREFIX):
@@ -49,29 +65,26 @@ class Gate:
 
     async def begin_session(self, request: HTTPConnection, site_key: str, earlier: str | None) -> IssuedSession:
         """A session for a visitor of the page that asks. Raises UnknownSite, SessionInvalid or RateLimited."""
-        await self._spend_request(request)
         origin = request.headers.get("origin")
         if origin is None:
             raise Forbidden("the request bears no Origin: sessions are for pages in a browser, API keys for programs")
+        sessions_of_address = Budget(
+            "sessions of an address", _address(request), parse_rates(self.rates.sessions_per_address)
+        )
+        await self.limits.spend(self._request(request), sessions_of_address)
         site = await self.sites.admit(site_key, origin, request.headers.get("host", ""))
-        budget = Budget("sessions of an address", _address(request), parse_rates(self.rates.sessions_per_address))
-        await self.limits.spend(budget)
         return self.sessions.issue(site.id, origin, earlier)
 
-    async def spend_question(self, request: HTTPConnection, principal: Principal) -> None:
-        """Count a question. Raises RateLimited."""
-        if principal.kind == "key":
-            rates = parse_rates(self.rates.questions_per_key)
-            await self.limits.spend(Budget("questions of an API key", principal.id, rates))
-        elif principal.kind == "session":
-            await self.limits.spend(
-                Budget("questions of a session", principal.id, parse_rates(self.rates.questions_per_session)),
-                Budget("questions of an address", _address(request), parse_rates(self.rates.questions_per_address)),
-            )
+    def _request(self, request: HTTPConnection) -> Budget:
+        return Budget("requests of an address", _address(request), parse_rates(self.rates.requests_per_address))
 
-    async def _spend_request(self, request: HTTPConnection) -> None:
-        rates = parse_rates(self.rates.requests_per_address)
-        await self.limits.spend(Budget("requests of an address", _address(request), rates))
+    def _questions(self, request: HTTPConnection, principal: Principal) -> tuple[Budget, ...]:
+        if principal.kind == "key":
+            return (Budget("questions of an API key", principal.id, parse_rates(self.rates.questions_per_key)),)
+        return (
+            Budget("questions of a session", principal.id, parse_rates(self.rates.questions_per_session)),
+            Budget("questions of an address", _address(request), parse_rates(self.rates.questions_per_address)),
+        )
 
     async def _session(self, request: HTTPConnection, token: str, scope: Scope) -> Principal:
         if scope != "chat":

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -48,34 +48,52 @@ class RateLimits:
     async def spend(self, *budgets: Budget) -> None:
         """Count one for each budget. Raises RateLimited where one of them is used up; then none is counted."""
         now = time.time()
+        asked = {_key(budget, rate): (budget, rate) for budget in budgets for rate in budget.rates}
+        if not asked:
+            return
         async with self._database.transaction() as session:
-            for budget in budgets:
-                for rate in budget.rates:
-                    await _spend_one(session, budget, rate, now)
+            for key, count, last in await _count(session, asked, now):
+                budget, rate = asked[key]
+                passed = now / rate.seconds % 1
+                if last * (1 - passed) + count > rate.count:
+                    wait = _wait(last, count - 1, rate, passed)
+                    raise RateLimited(
+                        f"more than {rate.count} {budget.name} in {rate.seconds} seconds: try again in {wait} seconds",
+                        retry_after=wait,
+                    )
             if now - self._swept > _SWEEP_SECONDS:
                 self._swept = now
                 await session.execute(delete(RateWindow).where(RateWindow.ends_at < now))
 
 
-async def _spend_one(session: AsyncSession, budget: Budget, rate: Rate, now: float) -> None:
-    window = int(now // rate.seconds)
-    key = f"{budget.name}:{rate.seconds}:{budget.key}"
+def _key(budget: Budget, rate: Rate) -> str:
+    return f"{budget.name}:{rate.seconds}:{budget.key}"
+
+
+async def _count(
+    session: AsyncSession, asked: Mapping[str, tuple[Budget, Rate]], now: float
+) -> Sequence[tuple[str, int, int]]:
+    """Count one for each key: the key, its count in this window, and in the last one.
+
+    Two statements for all of them, for each costs a visitor half a millisecond; and written first, so that two
+    processes that count at once wait for each other here.
+    """
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    row = insert(RateWindow).values(key=key, window=window, count=1, ends_at=(window + 2) * rate.seconds)
-    counted = row.on_conflict_do_update(
+    windows = {key: int(now // rate.seconds) for key, (_, rate) in asked.items()}
+    rows = [
+        {"key": key, "window": windows[key], "count": 1, "ends_at": (windows[key] + 2) * asked[key][1].seconds}
+        for key in sorted(asked)  # in one order, so that no two processes wait for each other in a circle
+    ]
+    counted = insert(RateWindow).values(rows)
+    counted = counted.on_conflict_do_update(
         index_elements=[RateWindow.key, RateWindow.window], set_={"count": RateWindow.count + 1}
     )
-    # Written first and read after: two processes that count at once wait for each other here.
-    count = (await session.execute(counted.returning(RateWindow.count))).scalar_one()
-    earlier = select(RateWindow.count).where(RateWindow.key == key, RateWindow.window == window - 1)
-    last = await session.scalar(earlier) or 0
-    passed = now / rate.seconds - window
-    if last * (1 - passed) + count > rate.count:
-        wait = _wait(last, count - 1, rate, passed)
-        raise RateLimited(
-            f"more than {rate.count} {budget.name} in {rate.seconds} seconds: try again in {wait} seconds",
-            retry_after=wait,
-        )
+    counts = (await session.execute(counted.returning(RateWindow.key, RateWindow.count))).all()
+    last_windows = [(key, window - 1) for key, window in windows.items()]
+    query = select(RateWindow.key, RateWindow.count)
+    found = await session.execute(query.where(tuple_(RateWindow.key, RateWindow.window).in_(last_windows)))
+    last = dict(found.tuples().all())
+    return [(key, count, last.get(key, 0)) for key, count in counts]
 
 
 def _wait(last: int, count: int, rate: Rate, passed: float) -> int:

@@ -30,6 +30,8 @@ def signing_secret(settings: AuthSettings, data_dir: Path) -> str:
         raise ConfigurationError(
             f"{path} cannot be used ({error.strerror}): set DOCENT_AUTH__SECRET instead"
         ) from error
+    except UnicodeDecodeError:
+        secret = ""
     if len(secret) < _BYTES:
         raise ConfigurationError(f"{path} holds no secret: delete it, and all visitors get new sessions")
     return secret

@@ -46,7 +46,7 @@ class Sessions:
 
     def __init__(self, secret: str, settings: AuthSettings) -> None:
         self._lifetime = timedelta(minutes=settings.session_minutes)
-        self._renewable = timedelta(days=settings.session_renewal_days)
+        self._renewable = self._lifetime + timedelta(days=settings.session_renewal_days)
         self._serializer = URLSafeTimedSerializer(
             secret, salt=_SALT, signer_kwargs={"digest_method": hashlib.sha256, "key_derivation": "hmac"}
         )
@@ -58,7 +58,10 @@ class Sessions:
         """
         visitor = secrets.token_hex(12)
         if earlier:
-            was = self._read(earlier, self._renewable)
+            try:
+                was = self._read(earlier, self._renewable)
+            except SessionExpired as error:
+                raise SessionInvalid("the earlier session is too old: begin a new one without it") from error
             if (was.site, was.origin) != (site, origin):
                 raise SessionInvalid("the earlier session is of another site: begin a new one without it")
             visitor = was.id

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -12,7 +11,7 @@ from fastapi import APIRouter, Depends, Header, Path, Request
 from fastapi.responses import JSONResponse, Response
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 
-from app.answering.answer import Answer, Event
+from app.answering.answer import Answer
 from app.auth.gate import Gate
 from app.auth.principal import Principal
 from app.chat.schemas import (
@@ -61,6 +60,12 @@ async def caller(request: Request) -> Principal:
     return await gate(request).admit(request, "chat")
 
 
+async def asker(request: Request) -> Principal:
+    """The same, of a question, which is counted."""
+    return await gate(request).admit_question(request)
+
+
+Asker = Annotated[Principal, Depends(asker)]
 Caller = Annotated[Principal, Depends(caller)]
 Chat = Annotated[ChatService, Depends(chat_service)]
 Talk = Annotated[Conversations, Depends(conversations)]
@@ -92,9 +97,8 @@ async def begin_session(body: SessionRequest, request: Request) -> SessionRespon
     response_model=Answer,
     responses={200: {"content": {"text/event-stream": {}}, "description": "The answer, or its events by Accept."}},
 )
-async def ask(body: AskRequest, request: Request, principal: Caller, talk: Talk) -> Response:
+async def ask(body: AskRequest, request: Request, principal: Asker, talk: Talk) -> Response:
     """Answer a question: `Accept: text/event-stream` gives the events while they come, else the Answer as JSON."""
-    await gate(request).spend_question(request, principal)
     surface = _SURFACES[principal.kind]
     question = NewQuestion(body.question, surface, body.conversation_id, body.message_id)
     if "text/event-stream" in request.headers.get("accept", ""):
@@ -165,27 +169,11 @@ def _event_stream(stream: AnswerStream, number: int) -> Response:
 
 
 async def _encoded_events(stream: AnswerStream, number: int) -> AsyncGenerator[bytes]:
-    """The events behind `number`, and a comment for every _KEEPALIVE_SECONDS without one: proxies cut streams that
-    say nothing.
-    """
-    async with aclosing(stream.after(number)) as events:
-        coming: asyncio.Future[tuple[int, Event]] | None = None
-        try:
-            while True:
-                coming = coming or asyncio.ensure_future(anext(events))
-                done, _ = await asyncio.wait({coming}, timeout=_KEEPALIVE_SECONDS)
-                if not done:
-                    yield KEEPALIVE_COMMENT
-                    continue
-                try:
-                    at, event = coming.result()
-                except StopAsyncIteration:
-                    return
-                coming = None
-                yield format_sse_event(
-                    event=event.event, id=f"{stream.answer_id}:{at}", data_str=event.model_dump_json(exclude={"event"})
-                )
-        finally:
-            if coming is not None:
-                coming.cancel()
-                await asyncio.gather(coming, return_exceptions=True)
+    async with aclosing(stream.after_or_silence(number, _KEEPALIVE_SECONDS)) as events:
+        async for numbered in events:
+            if numbered is None:
+                yield KEEPALIVE_COMMENT
+                continue
+            at, event = numbered
+            data = event.model_dump_json(exclude={"event"})
+            yield format_sse_event(event=event.event, id=f"{stream.answer_id}:{at}", data_str=data)

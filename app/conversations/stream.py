@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from app.answering.answer import (
@@ -65,6 +66,28 @@ class AnswerStream:
             self.readers -= 1
             if self.readers == 0 and not self.ended:
                 self.on_left(self)
+
+    async def after_or_silence(self, number: int, seconds: float) -> AsyncGenerator[tuple[int, Event] | None]:
+        """As `after`, and None for every so many seconds without an event: proxies cut streams that say nothing."""
+        async with aclosing(self.after(number)) as events:
+            coming: asyncio.Future[tuple[int, Event]] | None = None
+            try:
+                while True:
+                    coming = coming or asyncio.ensure_future(anext(events))
+                    done, _ = await asyncio.wait({coming}, timeout=seconds)
+                    if not done:
+                        yield None
+                        continue
+                    try:
+                        event = coming.result()
+                    except StopAsyncIteration:
+                        return
+                    coming = None
+                    yield event
+            finally:
+                if coming is not None:
+                    coming.cancel()
+                    await asyncio.gather(coming, return_exceptions=True)
 
     @property
     def answer(self) -> Answer | None:

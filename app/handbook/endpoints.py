@@ -13,7 +13,8 @@ from fastapi.templating import Jinja2Templates
 
 from app.errors import NotFound
 from app.handbook.folder import Handbook
-from app.handbook.pages import IMAGES, ROOT, Edition, Page
+from app.handbook.pages import IMAGES, Edition, Page
+from app.runtime import HANDBOOK_URL, Core
 
 # Asked of the handbook, which a fresh install answers from.
 STARTER_QUESTIONS = ["How do I index my own docs?", "Does anything leave my machine?", "When does Docent not answer?"]
@@ -32,17 +33,19 @@ CurrentEdition = Annotated[Edition, Depends(current_edition)]
 
 
 @router.api_route("/", methods=_READ)
-def start(request: Request, edition: CurrentEdition) -> Response:
-    """The start page, with the questions that the widget may be asked to begin with."""
-    return _page(request, edition, edition.start(), STARTER_QUESTIONS)
+async def start(request: Request, edition: CurrentEdition) -> Response:
+    """The start page, with questions for the widget as long as the handbook is what it answers from."""
+    core: Core = request.app.state.core
+    starters = () if await core.has_own_docs() else STARTER_QUESTIONS
+    return _page(request, edition, edition.start(), starters)
 
 
-@router.api_route(f"{ROOT}/{IMAGES}/{{name:path}}", methods=_READ)
+@router.api_route(f"{HANDBOOK_URL}/{IMAGES}/{{name:path}}", methods=_READ)
 def image(name: str, edition: CurrentEdition) -> Response:
     return FileResponse(edition.image(name), headers={"Cache-Control": "no-cache"})
 
 
-@router.api_route(f"{ROOT}/{{path:path}}", methods=_READ)
+@router.api_route(f"{HANDBOOK_URL}/{{path:path}}", methods=_READ)
 def page(path: str, request: Request, edition: CurrentEdition) -> Response:
     """A page; where it is served under another path, a redirection there."""
     try:
@@ -51,7 +54,7 @@ def page(path: str, request: Request, edition: CurrentEdition) -> Response:
         if "text/html" not in request.headers.get("accept", ""):
             raise
         return _templates.TemplateResponse(request, "handbook.html", _frame(request, edition), status_code=404)
-    if unquote(found.url) != f"{ROOT}/{path}":
+    if unquote(found.url) != f"{HANDBOOK_URL}/{path}":
         return RedirectResponse(found.url)
     return _page(request, edition, found)
 

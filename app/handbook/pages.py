@@ -11,8 +11,8 @@ from urllib.parse import quote, unquote
 from app.errors import NotFound
 from app.handbook.rendering import Rendered, render
 from app.index.readers.urls import page_url
+from app.runtime import HANDBOOK_URL
 
-ROOT = "/handbook"  # the base URL that the handbook is indexed with, so that its citations lead to these pages
 START = "index.md"
 IMAGES = "images"
 _ABSOLUTE = re.compile(r"#|/|[a-z][a-z0-9+.-]*:", re.IGNORECASE)
@@ -32,7 +32,7 @@ class Page:
     @property
     def cited_url(self) -> str:
         """What citations link to."""
-        return page_url(ROOT, self.path, slug=self.slug, doc_id=self.doc_id)
+        return page_url(HANDBOOK_URL, self.path, slug=self.slug, doc_id=self.doc_id)
 
     @property
     def url(self) -> str:
@@ -64,9 +64,9 @@ class Edition:
         return self.at("")
 
     def at(self, path: str) -> Page:
-        """The page at `path` below ROOT; one with its file's extension or a slash at the end is found, too."""
-        bare = f"{ROOT}/{path.rstrip('/').removesuffix('.md')}"
-        page = self._served.get(f"{ROOT}/{path}") or self._served.get(bare) or self._served.get(f"{bare}/")
+        """The page at `path` below HANDBOOK_URL; one with its file's extension or a slash at the end is found, too."""
+        bare = f"{HANDBOOK_URL}/{path.rstrip('/').removesuffix('.md')}"
+        page = self._served.get(f"{HANDBOOK_URL}/{path}") or self._served.get(bare) or self._served.get(f"{bare}/")
         if page is None:
             raise NotFound("the handbook has no such page: its start page lists them all")
         return page
@@ -104,7 +104,7 @@ class Edition:
         path, mark, fragment = link.partition("#")
         file = posixpath.normpath(posixpath.join(posixpath.dirname(page.path), unquote(path)))
         if file in self._images:
-            return f"{ROOT}/{quote(file)}"
+            return f"{HANDBOOK_URL}/{quote(file)}"
         return f"{self._by_path[file].url}{mark}{fragment}" if file in self._by_path else None
 
 
