@@ -54,7 +54,7 @@ class RateLimits:
         async with self._database.transaction() as session:
             for key, count, last in await _count(session, asked, now):
                 budget, rate = asked[key]
-                passed = now / rate.seconds % 1
+                passed = now % rate.seconds / rate.seconds
                 if last * (1 - passed) + count > rate.count:
                     wait = _wait(last, count - 1, rate, passed)
                     raise RateLimited(
@@ -92,7 +92,7 @@ async def _count(
     last_windows = [(key, window - 1) for key, window in windows.items()]
     query = select(RateWindow.key, RateWindow.count)
     found = await session.execute(query.where(tuple_(RateWindow.key, RateWindow.window).in_(last_windows)))
-    last = dict(found.tuples().all())
+    last = {key: count for key, count in found.all()}  # noqa: C416  (rows, which mypy takes for no pairs)
     return [(key, count, last.get(key, 0)) for key, count in counts]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ PREFIX = "site_"
 _CACHED_SECONDS = 5.0  # a changed site is served as it was for this long at most
 _NAME_CHARS, _TEXT_CHARS, _STARTERS = 80, 300, 6
 _LANGUAGE_CHARS = 35  # the longest that RFC 5646 speaks of
+_TEXT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 
 
 class UnknownSite(Forbidden):
@@ -142,6 +144,9 @@ def _strings(strings: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, st
     for language in strings:
         if not language.replace("-", "").isalnum() or not language.isascii() or len(language) > _LANGUAGE_CHARS:
             raise InvalidInput(f"{language!r} is no language: write it as de or pt-BR")
+        for name in strings[language]:
+            if not _TEXT_NAME.fullmatch(name):
+                raise InvalidInput(f"{name!r} is no text of the widget: the names stand in /widget/strings/de.json")
     return {
         language: {name: _text(f"the text {name}", text, _TEXT_CHARS) for name, text in texts.items()}
         for language, texts in strings.items()

@@ -24,12 +24,6 @@ async def find_conversation(session: AsyncSession, conversation_id: str, owner: 
     return found
 
 
-def add_conversation(session: AsyncSession, owner: str, site_id: str | None) -> str:
-    conversation = Conversation(id=f"conv_{secrets.token_hex(12)}", owner=owner, site_id=site_id)
-    session.add(conversation)
-    return conversation.id
-
-
 async def recent_messages(session: AsyncSession, conversation_id: str, limit: int) -> Sequence[Message]:
     """The last `limit` messages, oldest first."""
     query = (
@@ -41,12 +35,24 @@ async def recent_messages(session: AsyncSession, conversation_id: str, limit: in
     return list(reversed((await session.scalars(query)).all()))
 
 
+def begin_conversation(session: AsyncSession, owner: str, site_id: str | None, message: Message) -> str:
+    """Store a new conversation with its first message; the conversation's id."""
+    conversation = Conversation(id=f"conv_{secrets.token_hex(12)}", owner=owner, site_id=site_id)
+    message.id, message.position, message.conversation_id = _message_id(), 1, conversation.id
+    session.add_all((conversation, message))
+    return conversation.id
+
+
 async def add_message(session: AsyncSession, message: Message) -> None:
     """Store `message` as the last one of its conversation."""
     places = select(func.coalesce(func.max(Message.position), 0))
     last = places.where(Message.conversation_id == message.conversation_id)
-    message.id, message.position = f"msg_{secrets.token_hex(12)}", (await session.execute(last)).scalar_one() + 1
+    message.id, message.position = _message_id(), (await session.execute(last)).scalar_one() + 1
     session.add(message)
+
+
+def _message_id() -> str:
+    return f"msg_{secrets.token_hex(12)}"
 
 
 async def message_of_client(session: AsyncSession, client_id: str) -> Message | None:

@@ -152,27 +152,29 @@ class Conversations:
         owner = principal.owner
         client_id = f"{owner}/{question.message_id}" if question.message_id else None
         answer_id = new_answer_id()
+        message = Message(role="user", content=text, answer_id=answer_id, client_id=client_id)
+        history: Sequence[Turn] = question.history or ()
         try:
             async with self._database.transaction() as session:
-                await _refuse_repeated(session, client_id)
                 conversation_id = question.conversation_id
-                history: Sequence[Turn] = question.history or ()
                 if conversation_id is None:
-                    conversation_id = repository.add_conversation(session, owner, principal.site)
-                    await session.flush()
+                    conversation_id = repository.begin_conversation(session, owner, principal.site, message)
                 else:
                     await repository.find_conversation(session, conversation_id, owner)
                     if question.history is None:
                         history = await self._earlier(session, conversation_id)
-                message = Message(
-                    conversation_id=conversation_id, role="user", content=text, answer_id=answer_id, client_id=client_id
-                )
-                await repository.add_message(session, message)
-        except IntegrityError as error:
-            async with self._database.transaction() as session:
-                await _refuse_repeated(session, client_id)  # the same one at the same time
-            raise InvalidInput("the message could not be stored: send it again") from error
+                    message.conversation_id = conversation_id
+                    await repository.add_message(session, message)
+        except IntegrityError as error:  # the database itself refuses a message_id that it has
+            raise await self._repeated(client_id) from error
         return Asked(answer_id, conversation_id, text), history
+
+    async def _repeated(self, client_id: str | None) -> DocentError:
+        async with self._database.transaction() as session:
+            earlier = await repository.message_of_client(session, client_id) if client_id else None
+        if earlier is not None:
+            return RepeatedMessage(earlier.answer_id or "")
+        return InvalidInput("the conversation is gone: leave conversation_id out to begin a new one")
 
     async def _earlier(self, session: AsyncSession, conversation_id: str) -> list[Turn]:
         limit = self._settings.answering.history_messages
@@ -257,9 +259,3 @@ class Conversations:
             metrics.first_token_seconds.observe(timings.first_token / 1000)
         if timings.first_sentence:
             metrics.first_sentence_seconds.observe(timings.first_sentence / 1000)
-
-
-async def _refuse_repeated(session: AsyncSession, client_id: str | None) -> None:
-    earlier = await repository.message_of_client(session, client_id) if client_id else None
-    if earlier is not None:
-        raise RepeatedMessage(earlier.answer_id or "")
