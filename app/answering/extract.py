@@ -29,7 +29,7 @@ _APT, _POINTER_COST = 0.1, 0.2
 # 'This guide …', 'For more details …', 'It …': they speak of what stands elsewhere.
 _POINTER = re.compile(
     r"\W*(?:this (?:guide|page|section|document|chapter|part)|for (?:more|further|detailed|details)|see |refer to|"
-    r"here(?:'s|’s| is| are)|below|this means|as you can see|it |they |these |those |to evaluate its)",
+    r"here(?:'s|’s| is| are)|below|this means|as you can see|its? |they |their |these |those |to evaluate its)",
     re.IGNORECASE,
 )
 _ASKS_DEFINITION = re.compile(r"\s*(?:what(?:'s| is| are| does)\b|explain\b|define\b|meaning of\b)", re.IGNORECASE)

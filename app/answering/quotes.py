@@ -55,6 +55,8 @@ class Quote:
 _FENCE = re.compile(r"^[ \t]*(```+|~~~+)")
 _HEADING = re.compile(r"^#{1,6}\s")
 _ITEM = re.compile(r"^\s*(?:[-*+]|\d{1,3}[.)])\s+")
+_CODE_SPAN = re.compile(r"`[^`]*`")
+_BARE_PIPES = 2  # a table may go without the pipes around it; one pipe alone stands in prose, too
 _RULER = re.compile(r"^\s*\|?[\s:|-]+\|?\s*$")
 
 
@@ -106,7 +108,7 @@ def _begun_by(line: str) -> _Block | None:
         return None
     if _ITEM.match(line):
         return "item"
-    if line.lstrip().startswith("|"):
+    if line.lstrip().startswith("|") or _CODE_SPAN.sub("", line).count("|") >= _BARE_PIPES:
         return None if _RULER.match(line) else "row"
     return "paragraph"
 

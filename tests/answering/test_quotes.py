@@ -119,3 +119,11 @@ def test_equal_text_at_two_places_is_two_quotes() -> None:
     assert one.text == two.text
     assert one != two
     assert isinstance(one, Quote)
+
+
+def test_a_table_without_pipes_around_it() -> None:
+    table = "Engine  |   Python Code  | Notes\n------|-------|------\nNitro | `a | b` | as it is\n\n"
+    assert quoted(table + "Run `ps | grep x | wc -l` or press a|b.\n") == [
+        ("row", "Nitro | `a | b` | as it is"),
+        ("sentence", "Run `ps | grep x | wc -l` or press a|b."),
+    ]
