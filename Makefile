@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-test serve test check format bench browser shared clean
+.PHONY: help install install-test serve test check format bench browser shared widget clean
 
 help: ## This list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -56,6 +56,10 @@ format: install-test ## Format the code and mend what can be mended.
 
 bench: install-test ## Measure quality and speed (NITRO=folder with docs/ adds the second corpus).
 	@$(BIN)/python -m bench $(ARGS)
+
+widget: ## Build the chat widget anew (needs Node); the built files are part of the checkout.
+	@npm install --silent --no-audit --no-fund --no-package-lock
+	@npm run --silent build
 
 clean: ## Remove the environment and the data folder.
 	rm -rf $(VENV) .docent
