@@ -18,8 +18,9 @@ from app.problems import problem_response
 log = structlog.get_logger("docent.access")
 
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([\w.-]+))(?::\d{1,5})?", re.ASCII)
-_REQUEST_ID = re.compile(r"[\w.-]{1,64}")
+_REQUEST_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 _PROBES = frozenset({"/livez", "/readyz", "/metrics"})  # asked every few seconds by whatever watches the service
+_LENGTH_DIGITS = 18  # of a Content-Length; int() takes 4300 of them at most
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'",
@@ -36,7 +37,10 @@ class ForeignHost(DocentError):
 
 
 class RequestContext:
-    """Gives each request an id (its own `X-Request-ID` where it is sane), and logs and counts it when it is done."""
+    """Gives each request an id (its own `X-Request-ID` where it is sane), and logs and counts it when it is done.
+
+    A crash is answered here, where the answer gets its id.
+    """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
@@ -64,6 +68,11 @@ class RequestContext:
 
         try:
             await self._app(scope, receive, send_with_headers)
+        except Exception:
+            if not status:
+                crash = DocentError("something went wrong here; the log has it under this request's id")
+                await problem_response(crash)(scope, receive, send_with_headers)
+            raise  # to the log, by the server
         finally:
             seconds = time.perf_counter() - started
             say = log.debug if scope["path"] in _PROBES else log.info
@@ -93,7 +102,8 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         declared = Headers(scope=scope).get("content-length", "0")
-        body = None if declared.isdigit() and int(declared) > self._limit else await self._read(receive)
+        too_large = declared.isdecimal() and (len(declared) > _LENGTH_DIGITS or int(declared) > self._limit)
+        body = None if too_large else await self._read(receive)
         if body is None:
             refusal = BodyTooLarge(f"the request's body is larger than {self._limit} bytes: send less")
             await problem_response(refusal)(scope, receive, send)

@@ -116,11 +116,18 @@ class Extractor:
 
     def restates(self, text: str) -> bool:
         """Whether `text` asks, or says nothing that the question does not say: no word, no name, no yes or no."""
-        if text.rstrip("*_ ").endswith("?") or _LABEL.match(text):
+        if text.rstrip("*_ ").endswith("?") or _LABEL.match(text) or self._echoes(text):
             return True
         if any(name.lower() not in self._question for name in identifiers(text)):
             return False  # '--port' answers 'How do I choose a port?'
         return not (frozenset(terms(text)) - self._asked) and not _YES_OR_NO.match(text)
+
+    def _echoes(self, text: str) -> bool:
+        """Whether `text` has the whole question in it: 'The answer to the question "…" is …' answers none."""
+        if not self._question.rstrip().endswith("?"):
+            return False  # 'default port of the server' may well stand in the sentence that answers it
+        words = re.findall(r"\w+", self._question)
+        return len(words) >= _WORDS_OF_A_SENTENCE and " ".join(words) in " ".join(re.findall(r"\w+", text.lower()))
 
     def _speaks(self, quote: Quote) -> bool:
         """Whether the quote says something by itself: a few words, and not only the announcement of what follows."""

@@ -18,6 +18,7 @@ _PERSON = re.compile(
     r"|\b(?:need|want|get|give)\b[^.?!\n]{0,12}\b(?:a|to a|me a)\s+(?:human|person|human being)\b",
     re.IGNORECASE,
 )
+_QUOTED = re.compile(r"\"[^\"\n]*\"|“[^”\n]*”|«[^»\n]*»|`[^`\n]*`|(?<!\w)'[^'\n]*'(?!\w)|‘[^’\n]*’(?!\w)")
 _SMALL_TALK = re.compile(
     r"\W*(?:(?:ok(?:ay)?|thanks?(?: you)?(?: (?:so|very) much| a lot)?|thx|great|cool|nice|perfect|got it|hi|hello|hey"
     r"|good (?:morning|evening|day)|bye|goodbye|see you|you're welcome|how are you|yes|no)\W*)+",
@@ -61,7 +62,8 @@ class Plan:
 
 
 def wants_person(question: str) -> bool:
-    return bool(_PERSON.search(question))
+    """Whether the visitor asks for a person; a button or a message that is quoted asks for none."""
+    return bool(_PERSON.search(_QUOTED.sub("", question)))
 
 
 def is_small_talk(question: str) -> bool:

@@ -127,9 +127,10 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
     if "origins" in checked:
         checked["origins"] = list(dict.fromkeys(parse_origin(origin) for origin in checked["origins"]))
     if "starters" in checked:
+        starters = [_text("a starter question", one, _TEXT_CHARS) for one in checked["starters"]]
+        checked["starters"] = [starter for starter in starters if starter]  # one empty text takes all of them away
         if len(checked["starters"]) > _STARTERS:
             raise InvalidInput(f"a widget shows {_STARTERS} starter questions at most")
-        checked["starters"] = [_text("a starter question", one, _TEXT_CHARS) for one in checked["starters"]]
     for name in ("accent", "accent_dark"):
         if checked.get(name):
             checked[name] = parse_colour(checked[name])

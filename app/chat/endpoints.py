@@ -37,6 +37,9 @@ _KEEPALIVE_SECONDS = 15.0
 _SURFACES = {"session": "widget", "key": "api", "local": "cli"}
 _SITE_SECONDS = 300  # how long a browser may keep a site's texts and colours
 
+# nginx holds responses back until its buffers are full, unless it is told not to.
+_UNBUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
 router = APIRouter(prefix="/api/v1/chat", tags=["chat"])
 
 
@@ -112,7 +115,7 @@ async def resume(
 ) -> Response:
     """The events of an answer behind `Last-Event-ID`: all that came meanwhile, and those to come."""
     stream = await talk.find(principal.owner, answer_id)
-    return _event_stream(stream, _number(last_event_id, answer_id))
+    return _event_stream(stream, _number(last_event_id, stream))
 
 
 @router.post("/answers/{answer_id}/stop", status_code=204)
@@ -154,18 +157,18 @@ async def escalate(
     return escalation
 
 
-def _number(last_event_id: str, answer_id: str) -> int:
-    """The number of the last event that a client has seen; 0 for none."""
+def _number(last_event_id: str, stream: AnswerStream) -> int:
+    """The number of the last event that a client has seen; 0 for none. Raises InvalidInput for one that never was."""
     if not last_event_id:
         return 0
     found = re.fullmatch(r"(ans_[0-9a-f]{24}):(\d{1,6})", last_event_id)
-    if found is None or found[1] != answer_id:
-        raise InvalidInput(f"Last-Event-ID is none of this answer's: it looks like {answer_id}:3")
+    if found is None or found[1] != stream.answer_id or int(found[2]) > len(stream.events):
+        raise InvalidInput(f"Last-Event-ID is none of this answer's: it looks like {stream.answer_id}:1")
     return int(found[2])
 
 
 def _event_stream(stream: AnswerStream, number: int) -> Response:
-    return EventSourceResponse(_encoded_events(stream, number), headers={"Cache-Control": "no-store"})
+    return EventSourceResponse(_encoded_events(stream, number), headers=_UNBUFFERED)
 
 
 async def _encoded_events(stream: AnswerStream, number: int) -> AsyncGenerator[bytes]:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db import Database
+from app.db import Database, utc_now
 from app.models.conversation import Message, StoredAnswer
 from app.models.feedback import Escalation, Feedback
 
@@ -16,6 +17,26 @@ from app.models.feedback import Escalation, Feedback
 async def all_messages(session: AsyncSession, conversation_id: str) -> Sequence[Message]:
     query = select(Message).where(Message.conversation_id == conversation_id)
     return (await session.scalars(query.order_by(Message.position, Message.created_at))).all()
+
+
+async def store_rating(session: AsyncSession, answer_id: str, rating: str, comment: str) -> None:
+    """Replaces an earlier one, also one that comes at the same time."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    given = {"rating": rating, "comment": comment, "updated_at": utc_now()}
+    row = insert(Feedback).values(answer_id=answer_id, **given)
+    await session.execute(row.on_conflict_do_update(index_elements=[Feedback.answer_id], set_=given))
+
+
+async def add_escalation(session: AsyncSession, escalation_id: str, conversation_id: str) -> tuple[Escalation, bool]:
+    """The conversation's escalation, and whether it is new and empty. Others at the same time wait for this one."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    row = insert(Escalation).values(
+        id=escalation_id, conversation_id=conversation_id, contact="", message="", transcript=[]
+    )
+    row = row.on_conflict_do_nothing(index_elements=[Escalation.conversation_id])
+    added = await session.scalar(row.returning(Escalation.id))
+    query = select(Escalation).where(Escalation.conversation_id == conversation_id)
+    return (await session.scalars(query.with_for_update())).one(), added is not None
 
 
 async def find_escalation(session: AsyncSession, conversation_id: str) -> Escalation | None:

@@ -18,7 +18,7 @@ from app.conversations.plain_text import plain_text
 from app.db import Database
 from app.metrics import Metrics
 from app.models.conversation import Message, StoredAnswer
-from app.models.feedback import Escalation, Feedback
+from app.models.feedback import Feedback
 
 
 class ChatService:
@@ -46,7 +46,7 @@ class ChatService:
         comment = plain_text(given.comment)
         async with self._database.transaction() as session:
             await conversations.find_answer(session, answer_id, owner)
-            await session.merge(Feedback(answer_id=answer_id, rating=given.rating, comment=comment))
+            await repository.store_rating(session, answer_id, given.rating, comment)
         self._metrics.feedback.labels(given.rating).inc()
         return FeedbackBody(rating=given.rating, comment=comment)
 
@@ -68,21 +68,11 @@ class ChatService:
         transcript = [message.model_dump(mode="json", exclude={"answer"}) for message in history.messages]
         contact, message = plain_text(request.contact), plain_text(request.message)
         async with self._database.transaction() as session:
-            escalation = await repository.find_escalation(session, conversation_id)
-            first = escalation is None
-            if escalation is None:
-                escalation = Escalation(
-                    id=f"esc_{secrets.token_hex(12)}",
-                    conversation_id=conversation_id,
-                    contact=contact,
-                    message=message,
-                    transcript=transcript,
-                )
-                session.add(escalation)
-            else:
-                escalation.contact = contact or escalation.contact
-                escalation.message = "\n\n".join(part for part in (escalation.message, message) if part)
-                escalation.transcript = transcript
+            new_id = f"esc_{secrets.token_hex(12)}"
+            escalation, first = await repository.add_escalation(session, new_id, conversation_id)
+            escalation.contact = contact or escalation.contact
+            escalation.message = "\n\n".join(part for part in (escalation.message, message) if part)
+            escalation.transcript = transcript
         if first:
             self._metrics.escalations.inc()
         return EscalationResponse(id=escalation.id, created_at=escalation.created_at), first

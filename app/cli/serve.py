@@ -57,9 +57,10 @@ async def _serve(settings: Settings, host: str, port: int) -> None:
     try:
         with _listen(host, port) as listening:
             bound = listening.getsockname()[1]
-            url = f"http://[{host}]:{bound}" if ":" in host else f"http://{host}:{bound}"
+            here = _here(host)
+            url = f"http://[{here}]:{bound}" if ":" in here else f"http://{here}:{bound}"
             config = uvicorn.Config(
-                create_app(settings, claimed.publish(url)),
+                create_app(_answering_to(settings, here), claimed.publish(url)),
                 log_config=None,
                 access_log=False,
                 timeout_graceful_shutdown=settings.server.shutdown_seconds,
@@ -74,6 +75,17 @@ async def _serve(settings: Settings, host: str, port: int) -> None:
             await uvicorn.Server(config).serve(sockets=[listening])
     finally:
         claimed.release()
+
+
+def _answering_to(settings: Settings, address: str) -> Settings:
+    """The settings with the address that is listened on among the hosts: no foreign name leads to it by itself."""
+    server = settings.server.model_copy(update={"hosts": f"{settings.server.hosts} {address}"})
+    return settings.model_copy(update={"server": server})
+
+
+def _here(host: str) -> str:
+    """The address that this machine reaches a service by that listens on `host`."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  (compared, not listened on)
 
 
 def _listen(host: str, port: int) -> socket.socket:

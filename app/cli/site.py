@@ -126,7 +126,7 @@ def _read_strings(file: Path) -> dict[str, dict[str, str]]:
     advice = "it is a JSON object of languages, each an object of texts by name"
     try:
         read = json.loads(file.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InvalidInput(f"--strings {file} cannot be read ({error}): {advice}") from error
     sound = isinstance(read, dict) and all(
         isinstance(texts, dict) and all(isinstance(text, str) for text in texts.values()) for texts in read.values()

@@ -212,9 +212,10 @@ class Conversations:
 
     def _left(self, stream: AnswerStream) -> None:
         """Nobody reads any more: wait for somebody to come back."""
+        visits = stream.visits
 
         def give_up() -> None:
-            if stream.readers == 0 and not stream.ended:
+            if stream.visits == visits and not stream.ended:
                 stopping = asyncio.ensure_future(self._stop(stream, "nobody was there to read it"))
                 self._stopping.add(stopping)
                 stopping.add_done_callback(self._stopping.discard)

@@ -24,7 +24,7 @@ from app.problems import problem
 class AnswerStream:
     """Written by one task, read by any number. Events are numbered from 1.
 
-    on_left: called when the last reader leaves before the end.
+    on_left: called when the last reader leaves before the end. visits: readers that ever came.
     """
 
     answer_id: str
@@ -33,6 +33,7 @@ class AnswerStream:
     on_left: Callable[[AnswerStream], None] = lambda _: None
     events: list[Event] = field(default_factory=list)
     readers: int = 0
+    visits: int = 0
     ended: bool = False
     storing: bool = False
     error: DocentError | None = None
@@ -53,6 +54,7 @@ class AnswerStream:
     async def after(self, number: int) -> AsyncGenerator[tuple[int, Event]]:
         """The events behind `number` (0: all) with their numbers, as they come, to the last one."""
         self.readers += 1
+        self.visits += 1
         try:
             while True:
                 changed = self._changed

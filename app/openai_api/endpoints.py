@@ -52,6 +52,9 @@ class _OpenAIRoute(APIRoute):
         return handle_or_refuse
 
 
+# nginx holds responses back until its buffers are full, unless it is told not to.
+_UNBUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
 router = APIRouter(prefix="/v1", tags=["OpenAI-compatible"], route_class=_OpenAIRoute)
 
 
@@ -112,7 +115,7 @@ async def chat_completions(
     stream = await service.begin(talk, principal, dialogue)
     if body.stream:
         chunks = service.chunks(stream, text, include_usage=body.include_usage)
-        return EventSourceResponse(_encoded(talk, stream, chunks), headers={"Cache-Control": "no-store"})
+        return EventSourceResponse(_encoded(talk, stream, chunks), headers=_UNBUFFERED)
     answering = asyncio.ensure_future(service.whole(stream, text))
     leaving = asyncio.ensure_future(_gone(request))
     try:

@@ -6,7 +6,7 @@ import { text } from "./strings.js";
 
 /** The form. conversationId: what is handed over; close(sent): called when the visitor is done with it. */
 export function personForm(conversationId, close) {
-  const contact = element("input", { type: "text", dir: "auto", autocomplete: "email", maxlength: "300" });
+  const contact = element("input", { type: "text", dir: "auto", autocomplete: "email", maxlength: "200" });
   const message = element("textarea", { rows: "5", dir: "auto", maxlength: "4000" });
   const labelled = (key, field) => element("label", element("span", text(key)), field);
   const alert = element("div", { role: "alert" });

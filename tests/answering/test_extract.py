@@ -84,6 +84,7 @@ def test_quotes_stand_in_the_order_of_the_documents(extracting: Extracting) -> N
         ("No, you cannot choose a port.", False),
         ("Yes, you can.", False),
         ("You choose a port in the settings.", False),
+        ('The answer to "How do I choose a port?" is the answer of the settings.', True),
     ],
 )
 def test_repeating_the_question(extracting: Extracting, text: str, restates: bool) -> None:

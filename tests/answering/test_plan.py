@@ -63,6 +63,7 @@ def test_questions_that_stand_alone(question: str) -> None:
         "Is there human support?",
         "give me a human",
         "I need a person!",
+        "It's hopeless, isn't it? Let me talk to a person, that's all.",
         "escalate this to someone",
     ],
 )
@@ -75,6 +76,8 @@ def test_the_wish_for_a_person(question: str) -> None:
     [
         "How do I start the agent?",
         "Can a person have two tokens?",
+        "A reader clicked 'talk to a person'. Where do I find their message?",
+        'How do I rename the button "Talk to a human"?',
         "How do I connect a sensor?",
         "Where is the operator's manual?",
         "Does Lumen count people?",
