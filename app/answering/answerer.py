@@ -27,7 +27,7 @@ from app.answering.extract import Extractor, shown
 from app.answering.grounding import GroundingCheck, Support, mean, unnumbered
 from app.answering.plan import Plan, plan, wants_number
 from app.answering.prompt import NOT_IN_DOCS, PROMPT_VERSION, Passage, Turn, render_answer_prompt
-from app.answering.quotes import Quote, quotes_of
+from app.answering.quotes import Quote, is_signpost, quotes_of
 from app.answering.segments import Segment, Segmenter
 from app.answering.trace import AnswerTrace
 from app.config import AnsweringSettings
@@ -146,11 +146,12 @@ class Answerer:
 
     def _material(self, planned: Plan, result: SearchResult) -> _Material:
         """The best passages that fit the token budget, in the order of the documents: the same set of passages is the
-        same prompt, whatever the ranks, so that prefix caches hold it.
+        same prompt, whatever the ranks, so that prefix caches hold it. Lists of links to other pages take no place.
         """
         chosen: list[Candidate] = []
         room = self._settings.context_tokens
-        for candidate in result.candidates[: self._settings.max_passages]:
+        telling = [candidate for candidate in result.candidates if not is_signpost(candidate.chunk.text)]
+        for candidate in telling[: self._settings.max_passages]:
             if candidate.chunk.tokens <= room:
                 chosen.append(candidate)
                 room -= candidate.chunk.tokens

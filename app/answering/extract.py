@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from app.answering.grounding import denies, identifiers
-from app.answering.quotes import Quote
+from app.answering.quotes import Quote, is_signpost
 from app.answering.segments import Segment
 from app.index.embedding import Vector
 from app.index.terms import Vocabulary, terms
@@ -131,7 +131,7 @@ class Extractor:
 
     def _speaks(self, quote: Quote) -> bool:
         """Whether the quote says something by itself: a few words, and not only the announcement of what follows."""
-        if quote.kind == "code" or len(quote.text.split()) < _WORDS_OF_A_SENTENCE:
+        if quote.kind == "code" or len(quote.text.split()) < _WORDS_OF_A_SENTENCE or is_signpost(quote.text):
             return False
         return not quote.text.endswith(":") or self._code_after(quote) is not None
 

@@ -57,7 +57,16 @@ _HEADING = re.compile(r"^#{1,6}\s")
 _ITEM = re.compile(r"^\s*(?:[-*+]|\d{1,3}[.)])\s+")
 _CODE_SPAN = re.compile(r"`[^`]*`")
 _BARE_PIPES = 2  # a table may go without the pipes around it; one pipe alone stands in prose, too
+_PAGE_LINK = re.compile(r"(?<!!)\[([^\[\]]+)\]\((?![a-z][a-z0-9+.-]*:|//)[^()\s]+\)", re.IGNORECASE)
+_SIGNPOST_SHARE = 0.4  # of the words: '- Put the chat on your pages: [Put the chat on your site](site.md)' has 0.46
 _RULER = re.compile(r"^\s*\|?[\s:|-]+\|?\s*$")
+
+
+def is_signpost(text: str) -> bool:
+    """Whether `text` mostly names other pages of the same docs, which says nothing to who reads it elsewhere."""
+    labels = " ".join(_PAGE_LINK.findall(text))
+    words = len(re.findall(r"\w+", _PAGE_LINK.sub(r"\1", text)))
+    return len(re.findall(r"\w+", labels)) > _SIGNPOST_SHARE * words
 
 
 def quotes_of(chunk: Chunk, passage: int) -> list[Quote]:

@@ -1,0 +1,102 @@
+"""All routes of the service with a valid request for each, read from its OpenAPI document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI
+
+from tests.chat.visiting import PORT
+
+PUBLIC = {
+    ("GET", "/livez"),
+    ("GET", "/readyz"),
+    ("GET", "/api/v1/chat/sites/{site_key}"),
+    ("POST", "/api/v1/chat/sessions"),
+}
+# Of those that stand in no OpenAPI document.
+UNLISTED = {
+    "/",
+    "/openapi.json",
+    "/static",
+    "/widget.js",
+    "/widget/highlight.js",
+    "/widget/strings/{language}.json",
+    "/handbook/images/{name:path}",
+    "/handbook/{path:path}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """method: upper case. path: with its parameters in braces."""
+
+    method: str
+    path: str
+
+    @property
+    def is_public(self) -> bool:
+        return (self.method, self.path) in PUBLIC
+
+    @property
+    def scope(self) -> str:
+        """Who may call it: session, chat or admin."""
+        if self.path.startswith("/v1/"):
+            return "chat"
+        return "session" if self.path.startswith("/api/v1/chat/") else "admin"
+
+
+def operations(app: FastAPI) -> list[Operation]:
+    return [
+        Operation(method.upper(), path)
+        for path, methods in app.openapi()["paths"].items()
+        for method in methods
+        if method in {"get", "put", "post", "delete", "patch", "head", "options"}
+    ]
+
+
+def takes_body(app: FastAPI, operation: Operation) -> bool:
+    return "requestBody" in app.openapi()["paths"][operation.path][operation.method.lower()]
+
+
+def bodies(site: str, session: str, conversation_id: str, docs: str) -> dict[str, dict[str, Any]]:
+    """A valid body for each route that takes one, by its path."""
+    return {
+        "/api/v1/chat/sessions": {"site_key": site, "session": session},
+        "/api/v1/chat/messages": {"question": PORT, "conversation_id": conversation_id, "message_id": None},
+        "/api/v1/chat/answers/{answer_id}/feedback": {"rating": "up", "comment": "good"},
+        "/api/v1/chat/conversations/{conversation_id}/escalation": {"contact": "me@example.org", "message": "help"},
+        "/api/v1/admin/index": {"paths": [docs], "base_url": None, "rebuild": False},
+        "/v1/chat/completions": {
+            "model": "docent",
+            "messages": [{"role": "user", "content": PORT}],
+            "stream": False,
+            "temperature": 0.5,
+            "stop": ["never"],
+            "max_tokens": 100,
+        },
+    }
+
+
+def path_values(site: str, answer_id: str, conversation_id: str) -> dict[str, str]:
+    """A valid value for each parameter in a path."""
+    return {
+        "site_key": site,
+        "answer_id": answer_id,
+        "conversation_id": conversation_id,
+        "name": "nobody",
+        "model_id": "docent",
+    }
+
+
+def unlisted(app: FastAPI) -> Iterator[str]:
+    """Paths of the routes that the OpenAPI document leaves out."""
+    listed = set(app.openapi()["paths"])
+    for route in app.routes:
+        found = [getattr(route, "path", "")]
+        router = getattr(route, "original_router", None)
+        if router is not None:
+            found = [one.path for one in router.routes]
+        yield from (path for path in found if path not in listed)
