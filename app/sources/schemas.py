@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from app.answering.trace import explain
 from app.index.search import SearchResult
@@ -17,6 +17,15 @@ class IndexBody(BaseModel):
     paths: list[Path] = Field(description="Absolute folders or files.")
     base_url: str | None = Field(None, description="URL of the docs' root; unchanged when left out.")
     rebuild: bool = Field(False, description="Embed everything anew.")
+
+    @field_validator("paths", "base_url")
+    @classmethod
+    def _is_text(cls, value: list[Path] | str | None) -> list[Path] | str | None:
+        """JSON can spell NUL and half a surrogate pair, which no path and no URL holds."""
+        for one in value if isinstance(value, list) else [value or ""]:
+            if "\0" in str(one) or any("\ud800" <= char <= "\udfff" for char in str(one)):
+                raise ValueError("it holds a character that no path and no URL can hold")
+        return value
 
 
 class SearchHit(BaseModel):
