@@ -6,7 +6,7 @@ import asyncio
 import re
 import secrets
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
@@ -42,6 +42,7 @@ from app.llm.client import ChatClient, Message
 _DROPS_AT_FIRST, _DROPS_IN_A_ROW = 2, 4
 _SILENT_PIECES = 160  # of about a token each: a model that repeats headings makes no segment to be dropped
 _WITHOUT_THE_NUMBER = 0.0  # what the support of an answer counts that owes a number
+_QUOTED_PASSAGES = 8  # whose quotes are looked at
 _ALIKE = 0.8  # share of common terms from which on a segment repeats another
 _REPEATS = 2  # and when the model says for the second time what it has said
 
@@ -148,24 +149,30 @@ class Answerer:
         """The best passages that fit the token budget, in the order of the documents: the same set of passages is the
         same prompt, whatever the ranks, so that prefix caches hold it. Lists of links to other pages take no place.
         """
+        telling = [candidate for candidate in result.candidates if not is_signpost(candidate.chunk.text)]
+        telling = telling or list(result.candidates[:1])
         chosen: list[Candidate] = []
         room = self._settings.context_tokens
-        telling = [candidate for candidate in result.candidates if not is_signpost(candidate.chunk.text)]
         for candidate in telling[: self._settings.max_passages]:
             if candidate.chunk.tokens <= room:
                 chosen.append(candidate)
                 room -= candidate.chunk.tokens
-        chosen = chosen or list(result.candidates[:1])
-        ordered = sorted(chosen, key=lambda one: (one.chunk.source, one.chunk.path, one.chunk.id))
-        ranks = {number: chosen.index(one) for number, one in enumerate(ordered, start=1)}
+        ordered = sorted(chosen or telling[:1], key=lambda one: (one.chunk.source, one.chunk.path, one.chunk.id))
+        # Quotes need no room in a prompt, so that those of further passages are looked at, too.
+        quoted = [*ordered, *(one for one in telling[:_QUOTED_PASSAGES] if one not in ordered)]
+        ranks = {number: telling.index(one) for number, one in enumerate(quoted, start=1)}
         quotes = tuple(quote for number, one in enumerate(ordered, 1) for quote in quotes_of(one.chunk, number))
         vocabulary, embed = result.revision.vocabulary, self._library.searcher.embedder.embed_query
+
+        def all_quotes() -> tuple[Quote, ...]:
+            return (*quotes, *_further_quotes(quoted, len(ordered)))
+
         return _Material(
             result,
             tuple(ordered),
             quotes,
             GroundingCheck(quotes, vocabulary, embed, self._settings.support_threshold),
-            Extractor(planned.asked, result.question_vector, quotes, ranks, vocabulary, embed),
+            Extractor(planned.asked, result.question_vector, all_quotes, ranks, vocabulary, embed),
         )
 
     async def _generate(self, run: _Run, planned: Plan, material: _Material) -> AsyncGenerator[AnswerEvent]:
@@ -332,6 +339,14 @@ class Answerer:
         )
         run.trace.stages["timings_ms"] = run.timings.model_dump()
         return AnswerCompleted(answer=answer)
+
+
+def _further_quotes(passages: Sequence[Candidate], in_prompt: int) -> Iterator[Quote]:
+    """Sentences and code of the passages behind the first `in_prompt`; their tables and lists are often of another
+    matter, and say it in few words that fit too well.
+    """
+    for number, one in enumerate(passages[in_prompt:], start=in_prompt + 1):
+        yield from (quote for quote in quotes_of(one.chunk, number) if quote.kind in {"sentence", "code"})
 
 
 def _alike(one: frozenset[str], other: frozenset[str]) -> bool:

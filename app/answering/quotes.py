@@ -32,7 +32,8 @@ class Quote:
 
     @cached_property
     def terms(self) -> frozenset[str]:
-        return frozenset(terms(self.text))
+        """Of what is read: the target of a link to another page is not."""
+        return frozenset(terms(_PAGE_LINK.sub(r"\1", self.text)))
 
     @cached_property
     def context(self) -> str:
@@ -58,7 +59,7 @@ _ITEM = re.compile(r"^\s*(?:[-*+]|\d{1,3}[.)])\s+")
 _CODE_SPAN = re.compile(r"`[^`]*`")
 _BARE_PIPES = 2  # a table may go without the pipes around it; one pipe alone stands in prose, too
 _PAGE_LINK = re.compile(r"(?<!!)\[([^\[\]]+)\]\((?![a-z][a-z0-9+.-]*:|//)[^()\s]+\)", re.IGNORECASE)
-_SIGNPOST_SHARE = 0.4  # of the words: '- Put the chat on your pages: [Put the chat on your site](site.md)' has 0.46
+_SIGNPOST_SHARE = 0.33  # of the words: '- Find out why an answer is wrong: [Debug a wrong answer](debug.md)' has 0.36
 _RULER = re.compile(r"^\s*\|?[\s:|-]+\|?\s*$")
 
 

@@ -34,7 +34,7 @@ class Extracting:
     def __call__(self, question: str, *texts: str) -> Extractor:
         quotes = [quote for number, text in enumerate(texts, 1) for quote in quotes_of(chunk_of(text), number)]
         ranks = {number: number - 1 for number in range(1, len(texts) + 1)}
-        return Extractor(question, self._embed(question), quotes, ranks, self._vocabulary, self._embed)
+        return Extractor(question, self._embed(question), lambda: quotes, ranks, self._vocabulary, self._embed)
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +115,10 @@ def test_relevance_is_between_0_and_1(extracting: Extracting) -> None:
     ]
     assert all(0 <= extractor.relevance(quote) <= 1 for quote in quotes)
     assert all(extractor.words(quote) >= 0 for quote in quotes)
+
+
+def test_a_link_to_another_page_answers_nothing(extracting: Extracting) -> None:
+    signpost = "- Find out how to back up the readings: [Back up the readings](backup.md#make-a-backup)."
+    extractor = extracting("How do I back up the readings?", signpost, PAGES["backup.md"])
+    assert all(one.quote.passage == 2 for one in extractor.best())
+    assert extracting("How do I back up the readings?", signpost).best() == []

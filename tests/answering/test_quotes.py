@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.answering.quotes import Quote, quotes_of
+from app.answering.quotes import Quote, is_signpost, quotes_of
 from app.index.section import Chunk, Span
 
 PASSAGE = """\
@@ -127,3 +127,23 @@ def test_a_table_without_pipes_around_it() -> None:
         ("row", "Nitro | `a | b` | as it is"),
         ("sentence", "Run `ps | grep x | wc -l` or press a|b."),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "signpost"),
+    [
+        ("[Back up](backup.md) says how.", True),
+        ("- Keep the data: [Back up the data](../how-to/back-up.md#make-one)", True),
+        ("Run `lumen backup`, which [the guide](backup.md) describes step by step.", False),
+        ("The package is [lumen-server](https://packages.example.org/lumen-server).", False),
+        ("![A picture of the screen](screen.png) shows it.", False),
+        ("", False),
+    ],
+)
+def test_signposts(text: str, signpost: bool) -> None:
+    assert is_signpost(text) is signpost
+
+
+def test_the_target_of_a_link_is_not_read() -> None:
+    (quote,) = quotes_of(chunk_of("See it in [the guide](backup-of-readings.md)."), 1)
+    assert not quote.terms & {"backup", "readings", "reading"}
