@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn, cast
 from urllib.parse import urlsplit
 
 import openai
@@ -105,7 +105,7 @@ class ChatClient:
             response: AsyncStream[ChatCompletionChunk] = await self._client.chat.completions.create(
                 **request, stream=True, stream_options={"include_usage": True}
             )
-            async with response, aclosing(_deltas(response)) as deltas:
+            async with response, aclosing(_chunks(response)) as chunks, aclosing(_deltas(chunks)) as deltas:
                 async for delta in deltas:
                     yield delta
         except openai.OpenAIError as error:
@@ -193,10 +193,19 @@ class ChatClient:
         return EngineUnavailable(f"{where} refuses the request ({status}): {error.message}")
 
 
-async def _deltas(response: AsyncStream[ChatCompletionChunk]) -> AsyncGenerator[Delta, None]:
+def _chunks(response: AsyncStream[ChatCompletionChunk]) -> AsyncGenerator[ChatCompletionChunk]:
+    """What iterating over `response` gives, as a generator that can be closed.
+
+    The one that `response` keeps for itself stays half read when reading ends early, in a cycle of references with it:
+    the garbage collector then closes it in whatever thread it runs in, and complains.
+    """
+    return cast("AsyncGenerator[ChatCompletionChunk]", response.__stream__())
+
+
+async def _deltas(chunks: AsyncGenerator[ChatCompletionChunk]) -> AsyncGenerator[Delta, None]:
     finished = False
     prompt_tokens = completion_tokens = 0
-    async for chunk in response:
+    async for chunk in chunks:
         if chunk.usage is not None:
             prompt_tokens, completion_tokens = chunk.usage.prompt_tokens, chunk.usage.completion_tokens
         for choice in chunk.choices or ():  # the last chunk, with the usage, has none

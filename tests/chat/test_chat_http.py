@@ -221,7 +221,7 @@ def test_a_question_is_not_in_the_log(service: Service, model: ScriptedModel) ->
     assert "zanzibar" not in json.dumps(service.log())
 
 
-@pytest.mark.parametrize("path", ["/", "/livez", "/readyz", "/static/handbook.js", "/nothing", "/openapi.json", MESSAGES])
+@pytest.mark.parametrize("path", ["/", "/livez", "/readyz", "/widget.js", "/nothing", "/openapi.json", MESSAGES])
 def test_security_headers(service: Service, path: str) -> None:
     response = service.client.get(path)
     assert {name: response.headers.get(name) for name in HEADERS} == HEADERS

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import inspect
 import json
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -154,3 +156,22 @@ async def test_an_endpoint_without_a_list_needs_a_name() -> None:
     async with serving(reply(404, refusal("no")), model="") as client:
         with pytest.raises(ConfigurationError, match="DOCENT_LLM__MODEL"):
             await client.ready()
+
+
+async def test_reading_that_ends_early_leaves_nothing_half_read() -> None:
+    """The garbage collector would close it in whatever thread it runs in."""
+    answer = events(*(chunk(f"word {number} ") for number in range(50)))
+    async with serving(answer) as client:
+        gc.disable()
+        try:
+            async with aclosing(client.stream(QUESTION, temperature=0, max_tokens=5)) as deltas:
+                assert (await anext(deltas)).text
+            await asyncio.sleep(0.1)
+            half_read = [one for one in gc.get_objects() if inspect.isasyncgen(one) and one.ag_frame is not None]
+            assert [
+                one.__qualname__
+                for one in half_read
+                if one.ag_frame.f_lasti and one.__qualname__.startswith(("AsyncStream", "Response"))
+            ] == []
+        finally:
+            gc.enable()
