@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-test serve test check format bench browser shared widget clean
+.PHONY: help install install-test serve test check format bench browser shared widget widget-tools clean
 
 help: ## This list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -57,8 +57,13 @@ format: install-test ## Format the code and mend what can be mended.
 bench: install-test ## Measure quality and speed (NITRO=folder with docs/ adds the second corpus).
 	@$(BIN)/python -m bench $(ARGS)
 
-widget: ## Build the chat widget anew (needs Node); the built files are part of the checkout.
+node_modules/installed: package.json
 	@npm install --silent --no-audit --no-fund --no-package-lock
+	@touch $@
+
+widget-tools: node_modules/installed # What builds the widget, and checks its accessibility in the browser tests.
+
+widget: widget-tools ## Build the chat widget anew (needs Node); the built files are part of the checkout.
 	@npm run --silent build
 
 clean: ## Remove the environment and the data folder.
