@@ -6,9 +6,11 @@ import asyncio
 import re
 import secrets
 import time
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import islice
 
 from app.answering.answer import (
     Answer,
@@ -32,6 +34,7 @@ from app.answering.segments import Segment, Segmenter
 from app.answering.trace import AnswerTrace
 from app.config import AnsweringSettings
 from app.errors import EngineUnavailable, Overloaded, PromptTooLong
+from app.index.embedding import Vector
 from app.index.library import Library
 from app.index.search import Candidate, SearchResult
 from app.index.terms import terms
@@ -86,15 +89,41 @@ class _Run:
         return round((time.perf_counter() - self.started) * 1000, 1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Material:
-    """What an answer may stand on. candidates: the passages in the prompt's order; numbers start at 1."""
+    """What an answer may stand on. candidates: the passages in the prompt's order; numbers start at 1. telling: those
+    whose quotes are looked at, the best first.
+
+    The passages are cut into quotes when the first sentence is there to be checked: the model need not wait for it.
+    """
 
     result: SearchResult
     candidates: tuple[Candidate, ...]
-    quotes: tuple[Quote, ...]
-    check: GroundingCheck
-    extractor: Extractor
+    telling: Sequence[Candidate]
+    question: str
+    support_threshold: float
+    embed: Callable[[str], Vector]
+
+    @cached_property
+    def quotes(self) -> tuple[Quote, ...]:
+        return tuple(quote for number, one in enumerate(self.candidates, 1) for quote in quotes_of(one.chunk, number))
+
+    @cached_property
+    def check(self) -> GroundingCheck:
+        return GroundingCheck(self.quotes, self.result.revision.vocabulary, self.embed, self.support_threshold)
+
+    @cached_property
+    def extractor(self) -> Extractor:
+        """Chooses among further passages, too, whose quotes need no room in a prompt: of these, sentences and code, for
+        their tables and lists are often of another matter, and say it in few words that fit too well.
+        """
+        further = [one for one in self.telling if one not in self.candidates]
+        quotes = list(self.quotes)
+        for number, one in enumerate(further, start=len(self.candidates) + 1):
+            quotes.extend(quote for quote in quotes_of(one.chunk, number) if quote.kind in {"sentence", "code"})
+        ranks = {number: self.telling.index(one) for number, one in enumerate([*self.candidates, *further], start=1)}
+        vocabulary = self.result.revision.vocabulary
+        return Extractor(self.question, self.result.question_vector, quotes, ranks, vocabulary, self.embed)
 
     def is_thin(self, composition: Composition) -> bool:
         """Whether nothing that was shown stands on a quote near the best: then the best are shown, too."""
@@ -149,8 +178,9 @@ class Answerer:
         """The best passages that fit the token budget, in the order of the documents: the same set of passages is the
         same prompt, whatever the ranks, so that prefix caches hold it. Lists of links to other pages take no place.
         """
-        telling = [candidate for candidate in result.candidates if not is_signpost(candidate.chunk.text)]
-        telling = telling or list(result.candidates[:1])
+        quoted = max(_QUOTED_PASSAGES, self._settings.max_passages)
+        found = (candidate for candidate in result.candidates if not is_signpost(candidate.chunk.text))
+        telling = list(islice(found, quoted)) or list(result.candidates[:1])
         chosen: list[Candidate] = []
         room = self._settings.context_tokens
         for candidate in telling[: self._settings.max_passages]:
@@ -158,21 +188,13 @@ class Answerer:
                 chosen.append(candidate)
                 room -= candidate.chunk.tokens
         ordered = sorted(chosen or telling[:1], key=lambda one: (one.chunk.source, one.chunk.path, one.chunk.id))
-        # Quotes need no room in a prompt, so that those of further passages are looked at, too.
-        quoted = [*ordered, *(one for one in telling[:_QUOTED_PASSAGES] if one not in ordered)]
-        ranks = {number: telling.index(one) for number, one in enumerate(quoted, start=1)}
-        quotes = tuple(quote for number, one in enumerate(ordered, 1) for quote in quotes_of(one.chunk, number))
-        vocabulary, embed = result.revision.vocabulary, self._library.searcher.embedder.embed_query
-
-        def all_quotes() -> tuple[Quote, ...]:
-            return (*quotes, *_further_quotes(quoted, len(ordered)))
-
         return _Material(
             result,
             tuple(ordered),
-            quotes,
-            GroundingCheck(quotes, vocabulary, embed, self._settings.support_threshold),
-            Extractor(planned.asked, result.question_vector, all_quotes, ranks, vocabulary, embed),
+            telling,
+            planned.asked,
+            self._settings.support_threshold,
+            self._library.searcher.embedder.embed_query,
         )
 
     async def _generate(self, run: _Run, planned: Plan, material: _Material) -> AsyncGenerator[AnswerEvent]:
@@ -339,14 +361,6 @@ class Answerer:
         )
         run.trace.stages["timings_ms"] = run.timings.model_dump()
         return AnswerCompleted(answer=answer)
-
-
-def _further_quotes(passages: Sequence[Candidate], in_prompt: int) -> Iterator[Quote]:
-    """Sentences and code of the passages behind the first `in_prompt`; their tables and lists are often of another
-    matter, and say it in few words that fit too well.
-    """
-    for number, one in enumerate(passages[in_prompt:], start=in_prompt + 1):
-        yield from (quote for quote in quotes_of(one.chunk, number) if quote.kind in {"sentence", "code"})
 
 
 def _alike(one: frozenset[str], other: frozenset[str]) -> bool:

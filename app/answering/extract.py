@@ -56,27 +56,21 @@ class Extractor:
         self,
         question: str,
         question_vector: Vector,
-        quotes: Callable[[], Sequence[Quote]],
+        quotes: Sequence[Quote],
         ranks: dict[int, int],
         vocabulary: Vocabulary,
         embed: Callable[[str], Vector],
     ) -> None:
-        """quotes: what to choose from, asked for when the first choice is due: the model's first token need not wait
-        for it. ranks: place in the retrieval's order (from 0) of each passage number.
-        """
+        """ranks: place in the retrieval's order (from 0) of each passage number."""
         self._question = question.lower()
         self._asked = frozenset(terms(question))
         self._vector = question_vector
-        self._all_quotes = quotes
+        self._quotes = quotes
         self._ranks = ranks
         self._vocabulary = vocabulary
         self._embed = embed
         self._known: dict[Quote, float] = {}
         self._defines = bool(_ASKS_DEFINITION.match(question))
-
-    @cached_property
-    def _quotes(self) -> Sequence[Quote]:
-        return self._all_quotes()
 
     @cached_property
     def ranked(self) -> list[Extract]:

@@ -34,7 +34,7 @@ class Extracting:
     def __call__(self, question: str, *texts: str) -> Extractor:
         quotes = [quote for number, text in enumerate(texts, 1) for quote in quotes_of(chunk_of(text), number)]
         ranks = {number: number - 1 for number in range(1, len(texts) + 1)}
-        return Extractor(question, self._embed(question), lambda: quotes, ranks, self._vocabulary, self._embed)
+        return Extractor(question, self._embed(question), quotes, ranks, self._vocabulary, self._embed)
 
 
 @pytest.fixture(scope="module")
