@@ -69,6 +69,12 @@ class IndexMissing(DocentError):
     title = "Nothing is indexed"
 
 
+class NotReady(DocentError):
+    status = 503
+    kind = "not-ready"
+    title = "Not ready yet"
+
+
 class IndexMismatch(DocentError):
     status = 503
     kind = "index-mismatch"

@@ -48,9 +48,13 @@ STATIC = Path(__file__).resolve().parent.parent / "static"
 
 @dataclass(slots=True)
 class Readiness:
-    """What is not ready, by name, with what is being done about it. Empty: all is."""
+    """What is not ready, by name, with what is being done about it. Empty: all is.
+
+    indexing: whether the index is being made that the first questions are answered from.
+    """
 
     waiting: dict[str, str] = field(default_factory=dict)
+    indexing: bool = False
 
     def done(self, name: str) -> None:
         self.waiting.pop(name, None)
@@ -135,6 +139,7 @@ async def _open_index(core: Core, readiness: Readiness) -> None:
     """Open the serving revision; a data folder without a source of its own gets the handbook, as it is now."""
     try:
         readiness.waiting["index"] = "the handbook is being indexed"
+        readiness.indexing = True
         report = await core.index_handbook(lambda _: None)
         if report is not None:
             log.info("handbook.indexed", files=report.files, embedded=report.embedded, seconds=report.seconds)
@@ -143,6 +148,8 @@ async def _open_index(core: Core, readiness: Readiness) -> None:
     except DocentError as error:
         readiness.waiting["index"] = error.detail
         log.warning("index.not_ready", detail=error.detail)
+    finally:
+        readiness.indexing = False
 
 
 async def _start_model(model: Model, readiness: Readiness) -> None:
@@ -161,8 +168,8 @@ async def livez() -> dict[str, str]:
 
 async def readyz(request: Request) -> Response:
     """200 when questions can be answered; 503 names what is not ready."""
-    waiting = dict(request.app.state.readiness.waiting)
-    waiting.update(await _now_missing(request))
+    missing = await _now_missing(request)
+    waiting = missing | request.app.state.readiness.waiting  # what is being done about it says more
     status = "ready" if not waiting else "not ready"
     return JSONResponse({"status": status, "waiting": waiting}, 503 if waiting else 200)
 
@@ -183,7 +190,9 @@ async def _now_missing(request: Request) -> dict[str, str]:
         await model.client.ready()
         request.app.state.readiness.done("engine")
     except DocentError as error:
-        missing["engine"] = error.detail
+        # The detail names the endpoint, which is nobody's business who has no token.
+        log.warning("engine.not_ready", detail=error.detail)
+        missing["engine"] = "the model does not answer: is it running? The log names it"
     return missing
 
 

@@ -11,7 +11,7 @@ ABSTENTION_TEXTS: dict[Reason, str] = {
     "off_topic": "That is not something this documentation is about, so I cannot answer it.",
     "no_relevant_docs": "I could not find an answer to this in the documentation.",
     "not_grounded": "I could not find an answer to this in the documentation.",
-    "human_requested": "I am handing this over to a person.",
+    "human_requested": "You asked for a person. I can only answer from the documentation.",
 }
 
 

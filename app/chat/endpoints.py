@@ -30,7 +30,7 @@ from app.chat.schemas import (
 from app.chat.service import ChatService
 from app.conversations.service import Conversations, NewQuestion
 from app.conversations.stream import AnswerStream
-from app.errors import InvalidInput
+from app.errors import InvalidInput, NotReady
 from app.runtime import Core
 
 _KEEPALIVE_SECONDS = 15.0
@@ -64,8 +64,11 @@ async def caller(request: Request) -> Principal:
 
 
 async def asker(request: Request) -> Principal:
-    """The same, of a question, which is counted."""
-    return await gate(request).admit_question(request)
+    """The same, of a question, which is counted. Raises NotReady while the first index is being made."""
+    principal = await gate(request).admit_question(request)
+    if request.app.state.readiness.indexing:
+        raise NotReady("the documentation is still being read in: ask again in a moment", retry_after=10)
+    return principal
 
 
 Asker = Annotated[Principal, Depends(asker)]

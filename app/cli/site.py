@@ -11,6 +11,7 @@ import typer
 
 from app.cli.database import on_database
 from app.cli.output import print_json
+from app.config import load_settings
 from app.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -82,6 +83,8 @@ def update(  # noqa: PLR0913, PLR0917  (an option each)
     from app.auth.sites import Sites  # noqa: PLC0415
 
     values = _given(locals())
+    if not values:
+        raise InvalidInput("nothing was given to change: `docent site update --help` lists what can be")
     _print(on_database(lambda database: Sites(database).update(key, values)), as_json)
 
 
@@ -156,5 +159,7 @@ def _print(site: Site, as_json: bool) -> None:
     if as_json:
         print_json(_shown(site))
         return
-    typer.echo(f'<script src="https://YOUR-DOCENT-HOST/widget.js" data-site="{site.id}" async></script>')
-    typer.echo("Paste it into the pages, with the address that visitors reach this service by.", err=True)
+    url = load_settings().server.public_url
+    typer.echo(f'<script src="{url or "https://YOUR-DOCENT-HOST"}/widget.js" data-site="{site.id}" async></script>')
+    what = "." if url else ", with the address that visitors reach this service by (DOCENT_SERVER__PUBLIC_URL)."
+    typer.echo(f"Paste it into the pages{what}", err=True)

@@ -1,7 +1,8 @@
-"""docent feedback, docent escalations: what visitors left."""
+"""docent feedback, docent escalations: what visitors left. Their lines are indented, so that none looks like ours."""
 
 from __future__ import annotations
 
+import textwrap
 from typing import Annotated, Any
 
 import typer
@@ -23,7 +24,7 @@ def feedback(as_json: AsJson = False) -> None:
         else:
             typer.echo(f"{one['updated_at']}  {one['rating']:<4} {one['answer_id']}  {one['question']}")
             if one["comment"]:
-                typer.echo(f"    {one['comment']}")
+                typer.echo(textwrap.indent(one["comment"], "    "))
 
 
 def escalations(as_json: AsJson = False) -> None:
@@ -35,8 +36,9 @@ def escalations(as_json: AsJson = False) -> None:
         if as_json:
             print_json(one)
             continue
-        typer.echo(f"── {one['id']}  {one['created_at']}  {one['contact'] or '(no contact left)'}")
+        typer.echo(f"── {one['id']}  {one['created_at']}  {' '.join(one['contact'].split()) or '(no contact left)'}")
         if one["message"]:
-            typer.echo(one["message"])
+            typer.echo(textwrap.indent(one["message"], "  "))
         for message in one["transcript"]:
-            typer.echo(f"  {message['role']}: {message['content']}")
+            typer.echo(f"  {message['role']}:")
+            typer.echo(textwrap.indent(message["content"], "    "))

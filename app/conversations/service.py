@@ -231,7 +231,7 @@ class Conversations:
         await asyncio.wait({running[1]})
         if stream.ended:
             return
-        text = stream.text
+        text = stream.unmarked_text
         stream.fail(AnswerStopped(f"the answer was stopped: {why}"))
         message = Message(
             conversation_id=stream.conversation_id, role="assistant", content=text, answer_id=stream.answer_id

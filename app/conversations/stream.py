@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from app.answering.answer import (
 )
 from app.errors import DocentError
 from app.problems import problem
+
+_MARKER = re.compile(r"\s*\[\d+\]$")  # a delta ends with it
 
 
 @dataclass(slots=True)
@@ -98,9 +101,9 @@ class AnswerStream:
         return last.answer if isinstance(last, AnswerCompleted) else None
 
     @property
-    def text(self) -> str:
-        """What was shown so far."""
-        return "".join(event.text for event in self.events if isinstance(event, AnswerDelta))
+    def unmarked_text(self) -> str:
+        """What was shown so far, without the markers of citations: those of a stopped answer are not kept."""
+        return "".join(_MARKER.sub("", event.text) for event in self.events if isinstance(event, AnswerDelta))
 
     @property
     def shown(self) -> list[str | int]:

@@ -32,7 +32,9 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A piece of an answer. The last one has no text, and the usage (0 where the server does not count)."""
+    """A piece of an answer. The last one has no text, and the usage (0 where the server does not count); tokens that an
+    earlier one had are not in it.
+    """
 
     text: str
     prompt_tokens: int = 0
@@ -54,8 +56,16 @@ class ChatClient:
     Raises EngineUnavailable, Overloaded, PromptTooLong and ConfigurationError, each saying what to do.
     """
 
-    def __init__(self, *, base_url: str, api_key: str, model: str, timeout_seconds: float) -> None:
+    def __init__(
+        self, *, base_url: str, api_key: str, model: str, timeout_seconds: float, early_usage: bool = False
+    ) -> None:
+        """early_usage: whether the endpoint tells the prompt's tokens with the first chunk, for streams that are cut
+        short. OpenAI's own refuses to be asked.
+        """
         self.model = model
+        self._early_usage = {"stream_options": {"include_usage": True, "continuous_usage_stats": True}}
+        if not early_usage:
+            self._early_usage = {}
         self._base_url = base_url
         # The class of the default, because the openai package brings its own httpx under a name that changes.
         limits = type(openai.DEFAULT_CONNECTION_LIMITS)(max_connections=1000, keepalive_expiry=_KEEPALIVE_SECONDS)
@@ -103,7 +113,7 @@ class ChatClient:
         request = self._request(messages, temperature=temperature, max_tokens=max_tokens, stop=stop, seed=seed)
         try:
             response: AsyncStream[ChatCompletionChunk] = await self._client.chat.completions.create(
-                **request, stream=True, stream_options={"include_usage": True}
+                **request, stream=True, stream_options={"include_usage": True}, extra_body=self._early_usage
             )
             async with response, aclosing(_chunks(response)) as chunks, aclosing(_deltas(chunks)) as deltas:
                 async for delta in deltas:
@@ -204,9 +214,12 @@ def _chunks(response: AsyncStream[ChatCompletionChunk]) -> AsyncGenerator[ChatCo
 
 async def _deltas(chunks: AsyncGenerator[ChatCompletionChunk]) -> AsyncGenerator[Delta, None]:
     finished = False
-    prompt_tokens = completion_tokens = 0
+    prompt_tokens = completion_tokens = told = 0
     async for chunk in chunks:
         if chunk.usage is not None:
+            if chunk.choices and not chunk.choices[0].finish_reason and not prompt_tokens:
+                yield Delta("", chunk.usage.prompt_tokens)
+                told = chunk.usage.prompt_tokens
             prompt_tokens, completion_tokens = chunk.usage.prompt_tokens, chunk.usage.completion_tokens
         for choice in chunk.choices or ():  # the last chunk, with the usage, has none
             finished = finished or bool(choice.finish_reason)
@@ -214,7 +227,7 @@ async def _deltas(chunks: AsyncGenerator[ChatCompletionChunk]) -> AsyncGenerator
                 yield Delta(choice.delta.content)
     if not finished:
         raise EngineUnavailable("the answer of the model broke off: try again")
-    yield Delta("", prompt_tokens, completion_tokens)
+    yield Delta("", prompt_tokens - told, completion_tokens)
 
 
 def _is_loopback(url: str) -> bool:

@@ -40,5 +40,6 @@ def build_model(settings: Settings) -> Model:
         api_key=api_key,
         model=settings.llm.model,
         timeout_seconds=settings.llm.timeout_seconds,
+        early_usage=engine is not None,
     )
     return Model(client, engine)

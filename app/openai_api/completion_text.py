@@ -12,6 +12,8 @@ HANDBOOK = "/handbook/"  # where the service serves its own docs
 BYTES_A_TOKEN = 4  # of UTF-8; the rule of thumb that OpenAI gives for English, 0.75 tokens for a Chinese character
 
 _MARKER = re.compile(r"(\n?)\[(\d+)\]$")
+_CODE_SPAN = re.compile(r"(`[^`]*`)")
+_LINK = re.compile(r"(!?)\[([^\[\]]*)\]\(\s*<?([^()\s<>]*(?:\([^()\s]*\)[^()\s<>]*)*)>?[^()]*\)")
 # What ends the target of a markdown link, or is no part of a URL.
 _ESCAPES = str.maketrans({char: f"%{ord(char):02X}" for char in '()<>"\\ '})
 
@@ -66,7 +68,7 @@ class CompletionText:
                 tail, self._tail = self._tail, ""
                 self._ended, self.finish_reason = True, "length"
                 return tail
-        return self._before_stop(_MARKER.sub(self._linked, delta))
+        return self._before_stop(_MARKER.sub(self._linked, _without_foreign_links(delta)))
 
     def _linked(self, marker: re.Match[str]) -> str:
         # A line right under a table would be a row of it.
@@ -88,6 +90,21 @@ class CompletionText:
         held = max((_overlap(text, sequence) for sequence in self._stop), default=0)
         self._tail = text[len(text) - held :]
         return text[: len(text) - held]
+
+
+def _without_foreign_links(delta: str) -> str:
+    """`delta` with images, and links that lead to no web page, reduced to their words; code stays as it is.
+
+    Relative links lead within the docs, from a page that the client does not show.
+    """
+    if delta.lstrip().startswith(("```", "~~~")):
+        return delta
+    pieces = _CODE_SPAN.split(delta)  # every other one is a code span
+    return "".join(piece if place % 2 else _LINK.sub(_kept_link, piece) for place, piece in enumerate(pieces))
+
+
+def _kept_link(link: re.Match[str]) -> str:
+    return link[0] if not link[1] and re.match(r"https?://[^/]", link[3], re.IGNORECASE) else link[2]
 
 
 def _overlap(text: str, sequence: str) -> int:

@@ -21,7 +21,7 @@ from app.auth.principal import Principal
 from app.config import Settings
 from app.conversations.service import Conversations
 from app.conversations.stream import AnswerStream
-from app.errors import DocentError, Forbidden
+from app.errors import DocentError, Forbidden, NotReady
 from app.openai_api import service
 from app.openai_api.completion import model_list, model_object
 from app.openai_api.completion_text import CompletionText
@@ -65,9 +65,12 @@ async def caller(request: Request) -> Principal:
 
 
 async def asker(request: Request) -> Principal:
-    """The same, of a question, which is counted."""
+    """The same, of a question, which is counted. Raises NotReady while the first index is being made."""
     gate: Gate = request.app.state.gate
-    return _no_visitor(await gate.admit_question(request))
+    principal = _no_visitor(await gate.admit_question(request))
+    if request.app.state.readiness.indexing:
+        raise NotReady("the documentation is still being read in: ask again in a moment", retry_after=10)
+    return principal
 
 
 def _no_visitor(principal: Principal) -> Principal:

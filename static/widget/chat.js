@@ -170,7 +170,9 @@ export class Chat {
   }
 
   noteEscalation() {
-    this.turns.at(-1)?.node.append(element("p.said.passed-on", text("passedOn")));
+    const said = element("p.said.passed-on", text("passedOn"));
+    this.turns.at(-1)?.node.append(said);
+    said.scrollIntoView({ block: "nearest" });
   }
 }
 

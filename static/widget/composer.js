@@ -9,7 +9,7 @@ const STOP = "M4.5 4.5h7v7h-7z";
 export class Composer {
   /** ask(question) and stop(): what the button does. */
   constructor(ask, stop) {
-    this.field = element("textarea", {
+    this.field = element("textarea", { maxlength: "4000",
       id: "question", rows: "1", dir: "auto", placeholder: text("placeholder"), enterkeyhint: "send", autocomplete: "off",
     });
     this.button = element("button.send", icon(SEND, "icon-send"), icon(STOP, "icon-stop"));

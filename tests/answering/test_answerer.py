@@ -199,7 +199,7 @@ async def test_unanswerable(asking: Asking, model: ScriptedModel) -> None:
 async def test_a_person_is_wanted(asking: Asking, model: ScriptedModel) -> None:
     answer = await asking.ask("Where are the logs? No, let me talk to a human.")
     assert (answer.decision, answer.reasons, answer.confidence) == ("escalate", ["human_requested"], 0.0)
-    assert answer.text == "I am handing this over to a person."
+    assert answer.text == "You asked for a person. I can only answer from the documentation."
     assert model.requests == []
 
 

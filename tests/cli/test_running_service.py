@@ -231,9 +231,9 @@ def test_admin_routes_want_the_token(service: Service, method: str, path: str, a
         method, path, headers=headers, json={"paths": [str(service.docs)]} if method == "POST" else None
     )
 
-    assert refused.status_code == 403
+    assert refused.status_code == 401
     assert refused.headers["content-type"] == "application/problem+json"
-    assert refused.json()["type"] == "urn:docent:problem:forbidden"
+    assert refused.json()["type"] == "urn:docent:problem:unauthorized"
     assert "service.json" in refused.json()["detail"]
 
 
@@ -276,7 +276,7 @@ def test_a_foreign_address_is_refused_in_one_line(service: Service, tmp_path: Pa
     done = service.docent("serve", "--host", "0.0.0.0", DOCENT_DATA_DIR=str(tmp_path))  # noqa: S104
 
     assert done.returncode == 1
-    assert "loopback addresses only: 0.0.0.0 is none" in done.stderr
+    assert "0.0.0.0 is reached from other machines: set DOCENT_SERVER__HOSTS" in done.stderr
     assert done.stderr.count("\n") == 1
 
 

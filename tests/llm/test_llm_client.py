@@ -175,3 +175,11 @@ async def test_reading_that_ends_early_leaves_nothing_half_read() -> None:
             ] == []
         finally:
             gc.enable()
+
+
+async def test_a_stream_that_is_cut_short_has_told_the_tokens_of_its_prompt() -> None:
+    first = chunk("", usage={"prompt_tokens": 5, "completion_tokens": 0, "total_tokens": 5})
+    answer = events(first, chunk("a"), chunk("", "stop"), chunk(choices=[], usage=USAGE))
+    async with serving(answer) as client:
+        deltas = [delta async for delta in client.stream(QUESTION, temperature=0, max_tokens=5)]
+    assert deltas == [Delta("", 5), Delta("a"), Delta("", 0, 2)]

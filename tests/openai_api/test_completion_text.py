@@ -134,3 +134,18 @@ def test_what_was_held_for_a_stop_sequence_is_said_when_the_limit_comes_first() 
 
 def test_tokens_are_counted_by_bytes() -> None:
     assert [count_tokens(text) for text in ("", "a", "four", "fives", "端口", "🙂")] == [0, 1, 1, 2, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("said", "sent"),
+    [
+        ("Press [here](javascript:alert(1)) now.", "Press here now."),
+        ("See [the guide](guide.md#start).", "See the guide."),
+        ("![A pixel](https://tracker.example/p.png) Done.", "A pixel Done."),
+        ("Get [it](https://docs.example.org/a_(b)).", "Get [it](https://docs.example.org/a_(b))."),
+        ("Write `[a](b)` for a link.", "Write `[a](b)` for a link."),
+        ("```md\n[a](b)\n```", "```md\n[a](b)\n```"),
+    ],
+)
+def test_links_lead_to_web_pages_or_are_words(said: str, sent: str) -> None:
+    assert "".join(fed(CompletionText(PUBLIC), [delta(said)])) == sent

@@ -120,9 +120,9 @@ def test_commands_speak_to_the_running_service(serve: Callable[..., Service], mo
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--host", "0.0.0.0"), "0.0.0.0 is none"),  # noqa: S104
-        (("--host", "192.0.2.1"), "loopback addresses only"),
-        (("--host", "example.com"), "loopback addresses only"),
+        (("--host", "0.0.0.0"), "0.0.0.0 is reached from other machines"),  # noqa: S104
+        (("--host", "192.0.2.1"), "set DOCENT_SERVER__HOSTS"),
+        (("--host", "example.com"), "set DOCENT_SERVER__HOSTS"),
     ],
 )
 def test_only_this_machine_is_served(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:

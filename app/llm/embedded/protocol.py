@@ -50,7 +50,10 @@ class ChatMessage(_Shape):
 
 
 class StreamOptions(_Shape):
+    """continuous_usage_stats: as of vLLM; here the first chunk has a usage, too, with the prompt's tokens."""
+
     include_usage: bool = False
+    continuous_usage_stats: bool = False
 
 
 class StructuredOutputs(BaseModel):
@@ -105,6 +108,10 @@ class ChatRequest(_Shape):
     @property
     def include_usage(self) -> bool:
         return self.stream_options is not None and self.stream_options.include_usage
+
+    @property
+    def early_usage(self) -> bool:
+        return self.include_usage and self.stream_options is not None and self.stream_options.continuous_usage_stats
 
 
 def error_body(message: str, *, kind: str, param: str | None = None, code: str | None = None) -> dict[str, Any]:
@@ -169,8 +176,9 @@ class Answer:
             "usage": usage(self._prompt_tokens, pieces[-1].completion_tokens),
         }
 
-    def opening(self) -> dict[str, Any]:
-        return self._chunk({"role": "assistant", "content": ""}, None, None)
+    def opening(self, *, with_usage: bool = False) -> dict[str, Any]:
+        chunk = self._chunk({"role": "assistant", "content": ""}, None, None)
+        return chunk | {"usage": usage(self._prompt_tokens, 0)} if with_usage else chunk
 
     def chunk(self, piece: Piece) -> dict[str, Any]:
         delta = {"content": piece.text} if piece.text else {}

@@ -159,7 +159,7 @@ def build_app(service: ChatService, api_key: str) -> FastAPI:
             logprobs=bool(body.logprobs),
         )
         if body.stream:
-            events = _events(generation, answer, watch, include_usage=body.include_usage)
+            events = _events(generation, answer, watch, body)
             return StreamingResponse(events, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
         pieces = [piece async for piece in generation.pieces()]
         watch.cancel()
@@ -185,15 +185,15 @@ def _whole(pieces: list[Piece], answer: Answer) -> Response:
 
 
 async def _events(
-    generation: Generation, answer: Answer, watch: asyncio.Task[None], *, include_usage: bool
+    generation: Generation, answer: Answer, watch: asyncio.Task[None], asked: ChatRequest
 ) -> AsyncIterator[str]:
-    yield _event(answer.opening())
+    yield _event(answer.opening(with_usage=asked.early_usage))
     async for piece in generation.pieces():
         if piece.error:
             yield _event(error_body(piece.error, kind="server_error", code="engine_error"))
             return
         yield _event(answer.chunk(piece))
-        if piece.finish_reason and include_usage:
+        if piece.finish_reason and asked.include_usage:
             yield _event(answer.closing(piece.completion_tokens))
     watch.cancel()
     yield "data: [DONE]\n\n"
