@@ -2,17 +2,21 @@
 
 import { serviceUrl, siteKey } from "./settings.js";
 import { store, stored } from "./store.js";
-import { text } from "./strings.js";
+import { language, text } from "./strings.js";
 
 /** The connection failed or broke off: the same request may go better in a moment. */
 export class Cut extends Error {}
 
-/** The service said no. kind: of its problem document; wait: seconds until asking again makes sense. */
+/**
+ * The service said no. kind: of its problem document; wait: seconds until asking again makes sense. The service speaks
+ * English: who reads another language gets the widget's own words.
+ */
 export class Problem extends Error {
   constructor({ type, title, detail, answer_id: answerId }, { wait = 0, status = 0 } = {}) {
-    super(title || text("failed"));
+    const plain = status === 429 || language.tag.startsWith("en");
+    super((plain && title) || text("failed"));
     const kind = String(type).split(":").at(-1);
-    Object.assign(this, { kind, detail: detail || text("failedDetail"), answerId, wait, status });
+    Object.assign(this, { kind, detail: (plain && detail) || text("failedDetail"), answerId, wait, status });
   }
 }
 

@@ -160,6 +160,17 @@ def test_a_failure_is_told_and_can_be_retried(
     assert first != second
 
 
+def test_who_reads_german_is_told_in_german(open_page: OpenPage, script: Script) -> None:
+    script.html = 'lang="de"'
+    page = open_page()
+    page.locator(".launcher").click()
+    script.refuse("POST messages", 422, "invalid-input", "the question has 5000 characters", title="Invalid input")
+    page.get_by_role("textbox").fill("Wie geht das?")
+    page.keyboard.press("Enter")
+    told = page.locator(".turn").last.get_by_role("alert")
+    expect(told).to_have_text("Es gibt keine AntwortEtwas ist schiefgegangen. Versuchen Sie es gleich noch einmal.")
+
+
 # After a reload
 
 
