@@ -164,7 +164,13 @@ def test_a_call_for_a_person(service: VisitedService, visitor: httpx.Client) -> 
         ("assistant", second["text"]),
     ]
     text = docent(service.data_dir, "escalations").stdout
-    for part in (called.json()["id"], "me@example.org", "Call me.", f"  user: {PORT}", f"  assistant: {SHOWN}"):
+    for part in (
+        called.json()["id"],
+        "me@example.org",
+        "Call me.",
+        f"  user:\n    {PORT}",
+        f"  assistant:\n    {SHOWN}",
+    ):
         assert part in text
 
 

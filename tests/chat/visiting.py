@@ -23,6 +23,7 @@ STREAM = {"Accept": "text/event-stream"}
 PORT = "Which port does the Lumen server listen on?"
 GOOD = "The server listens on port 7070 by default [1]."
 SHOWN = "The server listens on port 7070 by default. [1]"
+KEPT = "The server listens on port 7070 by default."  # of a stopped answer: its citation is gone, and the marker
 # What no test but those of the limits shall meet.
 UNLIMITED = {
     f"LIMITS__{name}": "1000000/minute"

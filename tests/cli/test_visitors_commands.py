@@ -94,10 +94,10 @@ def test_escalations(run: Run, settings: Settings) -> None:
     assert oldest["id"] == "esc_0"
     assert run("escalations").out == (
         "── esc_1  2026-03-01T12:01:00+00:00  me@example.org\n"
-        "Call me.\n"
-        "  user: Why not?\n"
-        "  assistant: So.\n"
+        "  Call me.\n"
+        "  user:\n    Why not?\n"
+        "  assistant:\n    So.\n"
         "── esc_0  2026-03-01T12:00:00+00:00  (no contact left)\n"
-        "  user: How?\n"
-        "  assistant: So.\n"
+        "  user:\n    How?\n"
+        "  assistant:\n    So.\n"
     )

@@ -13,10 +13,10 @@ from tests.chat.visiting import (
     ANSWERS,
     CONVERSATIONS,
     GOOD,
+    KEPT,
     MESSAGES,
     PORT,
     SHOP,
-    SHOWN,
     STREAM,
     Event,
     Reader,
@@ -200,7 +200,7 @@ def test_an_answer_that_nobody_reads_is_stopped(
         assert rest[0][2]["problem"]["type"] == "urn:docent:problem:stopped"
         conversation = begun[0][2]["conversation_id"]
         _, stopped = visitor.get(f"{CONVERSATIONS}/{conversation}").json()["messages"]
-        assert (stopped["content"], stopped["answer"]) == (SHOWN, None)
+        assert (stopped["content"], stopped["answer"]) == (KEPT, None)
     never.set()
     assert visited.process.poll() is None
 

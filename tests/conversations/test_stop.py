@@ -13,6 +13,7 @@ from tests.chat.visiting import (
     ANSWERS,
     CONVERSATIONS,
     GOOD,
+    KEPT,
     MESSAGES,
     PORT,
     SHOWN,
@@ -42,7 +43,7 @@ def test_in_the_middle(visitor: httpx.Client, scripted: ScriptedModel) -> None:
     until(scripted.abandoned.is_set)
     never.set()
     _, message = visitor.get(f"{CONVERSATIONS}/{conversation}").json()["messages"]
-    assert (message["role"], message["content"], message["answer"]) == ("assistant", SHOWN, None)
+    assert (message["role"], message["content"], message["answer"]) == ("assistant", KEPT, None)
     assert (message["answer_id"], message["rating"]) == (answer_id, None)
     with visitor.stream("GET", f"{ANSWERS}/{answer_id}/events") as response:
         assert Reader(response).take() == [*begun, (number, name, last)]
@@ -141,5 +142,5 @@ def test_by_the_end_of_the_service(
         httpx.Client(base_url=again.url, headers=headers, timeout=60, trust_env=False) as client,
     ):
         _, stopped = client.get(f"{CONVERSATIONS}/{left[0][2]['conversation_id']}").json()["messages"]
-        assert (stopped["content"], stopped["answer"]) == (SHOWN, None)
+        assert (stopped["content"], stopped["answer"]) == (KEPT, None)
     assert visited.process.poll() is None
