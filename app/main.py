@@ -138,8 +138,9 @@ async def _gate(settings: Settings, core: Core, local_token: str) -> Gate:
 async def _open_index(core: Core, readiness: Readiness) -> None:
     """Open the serving revision; a data folder without a source of its own gets the handbook, as it is now."""
     try:
+        # Where an index serves already, questions are answered from it while the handbook is read in anew.
+        readiness.indexing = not await core.library.is_served()
         readiness.waiting["index"] = "the handbook is being indexed"
-        readiness.indexing = True
         report = await core.index_handbook(lambda _: None)
         if report is not None:
             log.info("handbook.indexed", files=report.files, embedded=report.embedded, seconds=report.seconds)
@@ -183,7 +184,8 @@ async def _now_missing(request: Request) -> dict[str, str]:
         missing["migrations"] = "the database's schema is not the newest: run `docent migrate`"
     try:
         await core.library.current()
-        request.app.state.readiness.done("index")
+        if not request.app.state.readiness.indexing:  # while it does, questions are refused
+            request.app.state.readiness.done("index")
     except DocentError as error:
         missing["index"] = error.detail
     try:

@@ -30,6 +30,11 @@ class Catalog:
         async with self._database.transaction() as session:
             return await _pointed(session)
 
+    async def pointed_id(self) -> str | None:
+        """The id of the revision that the pointer names. Every search asks: the whole row takes half as long again."""
+        async with self._database.transaction() as session:
+            return await session.scalar(select(IndexPointer.revision_id))
+
     async def serving(self) -> Serving:
         async with self._database.transaction() as session:
             revision = await _pointed(session)

@@ -21,6 +21,11 @@ class Library:
         self._open: OpenRevision | None = None
         self._opening = asyncio.Lock()
 
+    async def is_served(self) -> bool:
+        """Whether there is an index to answer from, be it one that does not fit the settings."""
+        row = await self._catalog.serving_revision()
+        return row is not None and row.documents > 0
+
     async def current(self) -> OpenRevision:
         """The revision the pointer names now; a search keeps the one it began with.
 
@@ -32,12 +37,12 @@ class Library:
             return await self._pointed()  # the pointer may have moved on between reading it and opening the files
 
     async def _pointed(self) -> OpenRevision:
+        held = self._open
+        if held is not None and held.id == await self._catalog.pointed_id():
+            return held
         row = await self._catalog.serving_revision()
         if row is None or not row.documents:
             raise IndexMissing("nothing is indexed yet: run `docent index PATH` with the folder of your docs")
-        held = self._open
-        if held is not None and held.id == row.id:
-            return held
         async with self._opening:
             if self._open is None or self._open.id != row.id:
                 check_compatible(row, self._settings)

@@ -115,8 +115,9 @@ class Service:
     def stream(self, question: str, conversation_id: str | None = None) -> list[tuple[str, str, dict[str, Any]]]:
         """Id, name and data of all events of an answer."""
         with self.open_stream(question, conversation_id) as response:
-            assert response.status_code == 200
-            return events("".join(response.iter_text()))
+            body = "".join(response.iter_text())
+            assert response.status_code == 200, (body, self._log.read_text()[-4000:])
+            return events(body)
 
     def open_stream(self, question: str, conversation_id: str | None = None) -> Any:
         return self.client.stream(
