@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-test serve test check format bench browser shared widget widget-tools clean
+.PHONY: help install install-test serve test check format bench browser shared postgresql widget widget-tools clean
 
 help: ## This list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -39,6 +39,9 @@ test: install-test ## Run the tests that need nothing but this checkout.
 
 browser: install-test ## Run the tests in Chromium (/usr/bin/chromium).
 	@$(BIN)/python -m pytest -q -m browser $(ARGS)
+
+postgresql: install-test ## Run the tests on a PostgreSQL cluster of their own (Debian: apt-get install postgresql).
+	@$(BIN)/python -m pytest -q --postgresql -m "not browser and not shared" $(ARGS)
 
 shared: install-test ## Run the tests on the Nitro corpus (NITRO=folder with docs/).
 	@$(BIN)/python -m pytest -q -m shared $(ARGS)

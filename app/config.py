@@ -181,6 +181,98 @@ class EngineSettings(_SettingsSection):
     start_seconds: float = Field(60.0, gt=0, description="Longest wait for the engine's start.")
 
 
+class TicketSettings(_SettingsSection):
+    max_body_bytes: int = Field(1_000_000, gt=0, description="Larger tickets are refused with 413.")
+    tickets_per_key: Rates = Field("600/minute", description="Requests about tickets with one API key.")
+    idempotency_hours: int = Field(48, ge=24, description="How long an Idempotency-Key is remembered.")
+    wait_seconds: int = Field(60, ge=0, description="Longest wait that `Prefer: wait=N` gets.")
+    callback_hosts: str = Field(
+        "",
+        description="Hosts and networks inside that callbacks may reach, as in helpdesk.internal 10.2.0.0/16.",
+    )
+    secret_overlap_hours: int = Field(
+        24, ge=0, description="How long callbacks are signed with the old secret, too, after a new one was made."
+    )
+
+
+class JobSettings(_SettingsSection):
+    tickets: int = Field(2, gt=0, description="Tickets that are answered at the same time.")
+    callbacks: int = Field(8, gt=0, description="Callbacks that are delivered at the same time.")
+    max_runs: int = Field(8, gt=0, description="Tries of a job that fails for passing reasons, before it failed.")
+    max_starts: int = Field(
+        20, gt=0, description="Times that a job may be begun, crashes of the service included, before it failed."
+    )
+    stall_seconds: float = Field(
+        60.0, ge=10, description="A job without a sign of life for so long is taken from its process and begun anew."
+    )
+    sweep_seconds: float = Field(1.0, gt=0, description="How often the database is looked through for due jobs.")
+    patience_seconds: float = Field(
+        1.0, ge=0, description="How long a ticket lets chats go first, and indexing lets both, at most."
+    )
+    sync_hours: float = Field(0.0, ge=0, description="Hours from one sync of all sources to the next. 0: none.")
+    keep_days: int = Field(30, gt=0, description="How long finished jobs are listed.")
+
+
+class GitHubSettings(_SettingsSection):
+    webhook_secret: SecretStr = Field(SecretStr(""), description="Secret of the webhook. Empty: hooks are refused.")
+    token: SecretStr = Field(SecretStr(""), description="Fine-grained token that writes comments. Empty: none are.")
+    api_url: str = Field(
+        "https://api.github.com",
+        pattern=r"^https?://[^\s?#]+[^\s?#/]$",
+        description="Root of the REST API; of an Enterprise Server it ends in /api/v3.",
+    )
+    mode: Literal["draft", "auto"] = Field("draft", description="`auto`: an answer that may be sent is commented.")
+    bot_login: str = Field("", description="Login of the token's account, whose own doings are ignored.")
+    draft_label: str = Field("", max_length=50, description="Label for issues with a draft. Empty: none.")
+    escalated_label: str = Field("", max_length=50, description="Label for issues left to a person. Empty: none.")
+
+
+class ZendeskSettings(_SettingsSection):
+    webhook_secret: SecretStr = Field(SecretStr(""), description="Signing secret. Empty: hooks are refused.")
+    subdomain_url: str = Field(
+        "", pattern=r"^(https?://[^\s/?#]+)?$", description="Address of the account, https://NAME.zendesk.com."
+    )
+    email: str = Field("", description="E-mail address of the agent Docent writes as.")
+    api_token: SecretStr = Field(SecretStr(""), description="API token. Empty: nothing is written.")
+    mode: Literal["draft", "auto"] = Field("draft", description="`auto`: an answer that may be sent is a public reply.")
+
+
+class DiscourseSettings(_SettingsSection):
+    url: str = Field("", pattern=r"^(https?://[^\s/].*)?$", description="Address of the forum. Empty: no Discourse.")
+    webhook_secret: SecretStr = Field(SecretStr(""), description="Secret of the webhook, as entered in Discourse.")
+    api_key: SecretStr = Field(SecretStr(""), description="API key that replies are posted with.")
+    api_username: str = Field("system", min_length=1, description="User that replies are posted as.")
+    mode: Literal["draft", "auto"] = Field("draft", description="`auto`: a `reply` is posted in its topic.")
+    categories: str = Field(
+        "", pattern=r"^[\d,\s]*$", description="Ids of the categories that are answered, with commas. Empty: all."
+    )
+    team_group: str = Field(
+        "", pattern=r"^[\w.-]*$", description="Group that gets drafts and escalations as messages. Empty: nobody."
+    )
+
+
+class EmailSettings(_SettingsSection):
+    imap_host: str = Field("", description="IMAP server that mail is fetched from. Empty: no e-mail.")
+    imap_port: int = Field(993, ge=1, le=65535, description="Port of the IMAP server.")
+    imap_security: Literal["tls", "starttls", "none"] = Field(
+        "tls", description="How the connection to the IMAP server is encrypted. `none`: on this machine only."
+    )
+    imap_user: str = Field("", description="User name at the IMAP server.")
+    imap_password: SecretStr = Field(SecretStr(""), description="Password at the IMAP server.")
+    imap_folder: str = Field("INBOX", min_length=1, description="Folder whose unread mails become tickets.")
+    smtp_host: str = Field("", description="SMTP server that mail is sent through.")
+    smtp_port: int = Field(587, ge=1, le=65535, description="Port of the SMTP server.")
+    smtp_security: Literal["tls", "starttls", "none"] = Field(
+        "starttls", description="How the connection to the SMTP server is encrypted. `none`: on this machine only."
+    )
+    smtp_user: str = Field("", description="User name at the SMTP server. Empty: no login.")
+    smtp_password: SecretStr = Field(SecretStr(""), description="Password at the SMTP server.")
+    from_address: str = Field("", description="Address that customers write to, and that replies come from.")
+    team_address: str = Field("", description="Address that gets drafts and escalations. Empty: nobody.")
+    poll_seconds: int = Field(30, ge=5, description="Pause between two looks into the mailbox.")
+    mode: Literal["draft", "auto"] = Field("draft", description="`auto`: a `reply` is mailed to who asked.")
+
+
 class LogSettings(_SettingsSection):
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe level logged.")
     format: Literal["json", "text"] = Field("text", description="`json` for machines, `text` for people.")
@@ -209,6 +301,12 @@ class Settings(BaseSettings):
     answering: AnsweringSettings = AnsweringSettings()
     llm: LLMSettings = LLMSettings()
     engine: EngineSettings = EngineSettings()
+    tickets: TicketSettings = TicketSettings()
+    jobs: JobSettings = JobSettings()
+    github: GitHubSettings = GitHubSettings()
+    zendesk: ZendeskSettings = ZendeskSettings()
+    discourse: DiscourseSettings = DiscourseSettings()
+    email: EmailSettings = EmailSettings()
     log: LogSettings = LogSettings()
 
     @cached_property

@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, DateTime, Dialect, event
+from sqlalchemy import URL, Connection, DateTime, Dialect, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidRequestError, NoSuchModuleError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
@@ -22,6 +23,11 @@ from app.config import Settings, make_data_dir
 from app.errors import ConfigurationError
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+# Connections of a process, kept and at most. PostgreSQL allows 100 unless it is told otherwise.
+_POOL, _MORE = 5, 15
+_RECYCLE_SECONDS = 1800  # before a firewall or a proxy between forgets an idle connection
+_CONNECT_SECONDS = 10
+_MIGRATION_LOCK = 0x646F63656E74  # "docent": services that start at once on one database migrate one after the other
 
 
 class Base(DeclarativeBase):
@@ -38,7 +44,10 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        return None if value is None else value.replace(tzinfo=UTC) if value.tzinfo is None else value
+        """PostgreSQL answers in the zone of its session."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 def utc_now() -> datetime:
@@ -83,15 +92,48 @@ def open_database(settings: Settings) -> Database:
     """
     make_data_dir(settings.data_dir)
     try:
-        engine = create_async_engine(settings.database_url)
-    except (ArgumentError, NoSuchModuleError, InvalidRequestError, ImportError) as error:
+        url = engine_url(settings.database_url)
+        engine = create_async_engine(url, **_engine_options(url))
+    except ImportError as error:
         raise ConfigurationError(
-            f"DOCENT_DATABASE__URL: {error} (it has to name an async driver that is installed, as in "
-            "postgresql+asyncpg://user:password@host/database)"
+            f"DOCENT_DATABASE__URL: the driver is not installed ({error}): name none, as in "
+            "postgresql://user:password@host/database"
+        ) from error
+    except (ArgumentError, NoSuchModuleError, InvalidRequestError, ValueError) as error:
+        raise ConfigurationError(
+            f"DOCENT_DATABASE__URL: {error} (it is written as in postgresql://user:password@host/database)"
         ) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     return Database(engine)
+
+
+def engine_url(database_url: str) -> URL:
+    """The URL with the driver that Docent uses where it names none: psycopg for PostgreSQL, aiosqlite for SQLite.
+
+    `postgres://`, as hosts of databases write it, is taken as `postgresql://`. Raises ArgumentError.
+    """
+    url = make_url(database_url)
+    drivers = {
+        "postgres": "postgresql+psycopg",
+        "postgresql": "postgresql+psycopg",
+        "sqlite": "sqlite+aiosqlite",
+    }
+    return url.set(drivername=drivers.get(url.drivername, url.drivername))
+
+
+def _engine_options(url: URL) -> dict[str, Any]:
+    if url.get_backend_name() != "postgresql":
+        return {}
+    options: dict[str, Any] = {
+        "pool_size": _POOL,
+        "max_overflow": _MORE,
+        "pool_pre_ping": True,
+        "pool_recycle": _RECYCLE_SECONDS,
+    }
+    if url.get_driver_name() == "psycopg" and "connect_timeout" not in url.query:
+        options["connect_args"] = {"connect_timeout": _CONNECT_SECONDS}
+    return options
 
 
 def _prepare_sqlite(connection: object, _record: ConnectionPoolEntry) -> None:
@@ -108,6 +150,8 @@ def _config() -> Config:
 
 
 def _upgrade(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")

@@ -8,13 +8,17 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
 
+from app.adapters import endpoints as adapters_endpoints
+from app.admin import endpoints as admin_endpoints
 from app.answering.answerer import Answerer
+from app.auth.bearer import described_token
 from app.auth.cors import SiteCors
 from app.auth.gate import Gate
 from app.auth.keys import ApiKeys
@@ -27,19 +31,24 @@ from app.chat import widget
 from app.chat.service import ChatService
 from app.config import Settings
 from app.conversations.service import Conversations
+from app.description import describe
 from app.errors import DocentError
 from app.handbook import endpoints as handbook_endpoints
 from app.handbook.folder import Handbook
+from app.jobs.precedence import Precedence
 from app.llm.model import Model, build_model
 from app.local_service import LocalService
 from app.metrics import CONTENT_TYPE, Metrics
 from app.middleware import AllowedHosts, BodyLimit, RequestContext
 from app.openai_api import endpoints as openai_endpoints
 from app.openai_api.errors import OpenAIErrors
-from app.problems import install_problem_handlers
+from app.problems import EVERYWHERE, install_problem_handlers, problem_responses
 from app.runtime import HANDBOOK, Core, open_core
 from app.sources import endpoints as sources_endpoints
+from app.sources.queue import IndexQueue
 from app.sources.service import SourcesService
+from app.tickets import endpoints as tickets_endpoints
+from app.working import open_jobs
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +64,7 @@ class Readiness:
 
     waiting: dict[str, str] = field(default_factory=dict)
     indexing: bool = False
+    engine_trouble: str = ""  # as last logged
 
     def done(self, name: str) -> None:
         self.waiting.pop(name, None)
@@ -72,6 +82,7 @@ def create_app(settings: Settings, service: LocalService | None = None) -> FastA
         lifespan=lambda app: _lifespan(app, settings),
         docs_url=None,
         redoc_url=None,
+        responses=problem_responses(*EVERYWHERE),
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.settings = settings
@@ -82,16 +93,29 @@ def create_app(settings: Settings, service: LocalService | None = None) -> FastA
     app.include_router(chat_endpoints.router)
     app.include_router(widget.router)
     app.include_router(openai_endpoints.router)
+    app.include_router(tickets_endpoints.router)
+    app.include_router(adapters_endpoints.router)
+    app.include_router(admin_endpoints.router)
     app.include_router(sources_endpoints.router)
     app.add_api_route("/livez", livez, tags=["health"])
-    app.add_api_route("/readyz", readyz, tags=["health"])
-    app.add_api_route("/metrics", metrics, tags=["health"])
+    app.add_api_route("/readyz", readyz, tags=["health"], responses=_READYZ)
+    app.add_api_route(
+        "/metrics",
+        metrics,
+        tags=["health"],
+        response_class=PlainTextResponse,
+        responses=problem_responses(401, 403, 429),
+        dependencies=[] if settings.server.public_metrics else [described_token("admin")],
+    )
     if settings.server.start_page:
         app.state.handbook = Handbook(HANDBOOK)
         app.include_router(handbook_endpoints.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     install_problem_handlers(app)
-    app.add_middleware(BodyLimit, limit=settings.server.max_body_bytes)
+    describe(app)
+    tickets = settings.tickets.max_body_bytes
+    larger = {"/api/v1/tickets": tickets, "/api/v1/adapters/": tickets}
+    app.add_middleware(BodyLimit, limit=settings.server.max_body_bytes, larger=larger)
     app.add_middleware(SiteCors)
     app.add_middleware(AllowedHosts, hosts=settings.server.hosts)
     app.add_middleware(OpenAIErrors)
@@ -111,10 +135,15 @@ async def _lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
         app.state.gate = await _gate(settings, core, app.state.token)
         app.state.own_site = (await app.state.gate.sites.own()).id if settings.server.start_page else ""
         answerer = Answerer(settings.answering, core.library, model.client)
-        app.state.conversations = Conversations(settings, core.database, answerer, app.state.metrics)
+        precedence = Precedence(settings.jobs.patience_seconds)
+        app.state.conversations = Conversations(settings, core.database, answerer, app.state.metrics, precedence)
         stack.push_async_callback(app.state.conversations.close)
         app.state.chat = ChatService(core.database, app.state.metrics)
+        working = await stack.enter_async_context(open_jobs(settings, core, answerer, precedence, app.state.metrics))
+        app.state.jobs, app.state.tickets, app.state.outbox = working.runner, working.tickets, working.outbox
+        app.state.adapters = working.adapters
         app.state.sources = SourcesService(core.catalog, core.library, core.indexer)
+        app.state.index_queue = IndexQueue(core.database, working.runner)
         starting = asyncio.gather(_open_index(core, readiness), _start_model(model, readiness))
         try:
             yield
@@ -131,6 +160,7 @@ async def _gate(settings: Settings, core: Core, local_token: str) -> Gate:
         sites=Sites(core.database),
         limits=RateLimits(core.database),
         rates=settings.limits,
+        ticket_rates=settings.tickets.tickets_per_key,
         local_token=local_token,
     )
 
@@ -162,6 +192,15 @@ async def _start_model(model: Model, readiness: Readiness) -> None:
         log.warning("engine.not_ready", detail=error.detail)
 
 
+_READYZ: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/json": {"example": {"status": "ready", "waiting": {}}}}},
+    503: {
+        "description": "Not ready: what is waited for, by name.",
+        "content": {"application/json": {"example": {"status": "not ready", "waiting": {"engine": "not started yet"}}}},
+    },
+}
+
+
 async def livez() -> dict[str, str]:
     """The process answers."""
     return {"status": "ok"}
@@ -191,9 +230,12 @@ async def _now_missing(request: Request) -> dict[str, str]:
     try:
         await model.client.ready()
         request.app.state.readiness.done("engine")
+        request.app.state.readiness.engine_trouble = ""
     except DocentError as error:
         # The detail names the endpoint, which is nobody's business who has no token.
-        log.warning("engine.not_ready", detail=error.detail)
+        if error.detail != request.app.state.readiness.engine_trouble:  # whoever watches asks several times a second
+            log.warning("engine.not_ready", detail=error.detail)
+        request.app.state.readiness.engine_trouble = error.detail
         missing["engine"] = "the model does not answer: is it running? The log names it"
     return missing
 

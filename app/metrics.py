@@ -53,6 +53,13 @@ class Metrics:
         self.feedback = Counter("docent_feedback", "Ratings given.", ["rating"], registry=own)
         self.escalations = Counter("docent_escalations", "Calls for a person.", registry=own)
 
+        self.tickets = Counter(
+            "docent_tickets",
+            "Tickets by the state they ended in and the decision.",
+            ["state", "decision"],
+            registry=own,
+        )
+
     def text(self) -> bytes:
         """The exposition format that Prometheus scrapes."""
         return generate_latest(self.registry)

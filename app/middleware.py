@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from collections.abc import Mapping
 from ipaddress import ip_address
 
 import structlog
@@ -91,21 +92,27 @@ class BodyTooLarge(DocentError):
 
 
 class BodyLimit:
-    """Reads the body before the application does, and refuses one that is larger than `limit` bytes."""
+    """Reads the body before the application does, and refuses one that is larger than `limit` bytes.
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    larger: other limits, by the beginnings of paths.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int, larger: Mapping[str, int]) -> None:
         self._app = app
         self._limit = limit
+        self._larger = larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        path = scope["path"]
+        limit = next((size for start, size in self._larger.items() if path.startswith(start)), self._limit)
         declared = Headers(scope=scope).get("content-length", "0")
-        too_large = declared.isdecimal() and (len(declared) > _LENGTH_DIGITS or int(declared) > self._limit)
-        body = None if too_large else await self._read(receive)
+        too_large = declared.isdecimal() and (len(declared) > _LENGTH_DIGITS or int(declared) > limit)
+        body = None if too_large else await _read(receive, limit)
         if body is None:
-            refusal = BodyTooLarge(f"the request's body is larger than {self._limit} bytes: send less")
+            refusal = BodyTooLarge(f"the request's body is larger than {limit} bytes: send less")
             await problem_response(refusal)(scope, receive, send)
             return
         given: bytes | None = body
@@ -119,17 +126,18 @@ class BodyLimit:
 
         await self._app(scope, replay, send)
 
-    async def _read(self, receive: Receive) -> bytes | None:
-        """The whole body; None when it is too large."""
-        body = b""
-        while True:
-            message = await receive()
-            piece: bytes = message.get("body", b"")
-            body += piece
-            if len(body) > self._limit:
-                return None
-            if not message.get("more_body", False):
-                return body
+
+async def _read(receive: Receive, limit: int) -> bytes | None:
+    """The whole body; None when it is larger than `limit` bytes."""
+    body = b""
+    while True:
+        message = await receive()
+        piece: bytes = message.get("body", b"")
+        body += piece
+        if len(body) > limit:
+            return None
+        if not message.get("more_body", False):
+            return body
 
 
 class AllowedHosts:

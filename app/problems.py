@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
@@ -31,6 +32,69 @@ def problem(error: DocentError) -> dict[str, Any]:
 def problem_response(error: DocentError) -> Response:
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     return JSONResponse(problem(error), error.status, headers=headers, media_type=MEDIA_TYPE)
+
+
+class FieldProblem(BaseModel):
+    at: str = Field(description="Where it stands: `body.subject`, `query.limit`.")
+    problem: str
+
+
+class Problem(BaseModel):
+    """A problem document (RFC 9457)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(description="`urn:docent:problem:` and the kind, for programs.")
+    title: str
+    status: int
+    detail: str = Field(description="One line that says what to do.")
+    errors: list[FieldProblem] | None = Field(None, description="With 422: what is wrong with which field.")
+
+
+# Status -> when, and kind, title and detail of an example.
+_PROBLEMS: dict[int, tuple[str, str, str, str]] = {
+    400: ("The body cannot be read, or what it asks for is not served.", "bad-request", "Bad Request",
+          "There was an error parsing the body"),
+    401: ("No token, or none of ours.", "unauthorized", "No valid token", "this needs a token"),
+    403: ("The token is for something else.", "forbidden", "Forbidden", "this key is for chat, and this needs admin"),
+    404: ("There is none of it.", "not-found", "Not found", "there is no such answer"),
+    405: ("The route does not take this method.", "method-not-allowed", "Method Not Allowed", "Method Not Allowed"),
+    409: ("It stands otherwise.", "ticket-conflict", "The ticket does not stand so",
+          "the ticket has version 2 now: read it again, and send that one"),
+    413: ("The body is too large.", "body-too-large", "The request is too large",
+          "the request's body is larger than 64000 bytes: send less"),
+    421: ("The Host is none of this service.", "foreign-host", "Not a host of this service",
+          "this service does not answer to that name: DOCENT_SERVER__HOSTS lists those it does"),
+    422: ("Something in the request is not as it has to be; `detail` says what.", "invalid-input", "Invalid input",
+          "query.limit: Input should be less than or equal to 100"),
+    429: ("Too many requests: wait as long as Retry-After says.", "rate-limited", "Too many requests",
+          "more than 600 requests of an address in 60 seconds: try again in 12 seconds"),
+    500: ("Something unexpected; the log has it under the request's id.", "internal", "Internal error",
+          "something went wrong here; the log has it under this request's id"),
+    502: ("What stands behind the service failed.", "bad-gateway", "Bad Gateway", "Bad Gateway"),
+    503: ("Not ready; Retry-After says when to come back, where it is known.", "not-ready", "Not ready yet",
+          "the documentation is still being read in: ask again in a moment"),
+}  # fmt: skip
+RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}}
+EVERYWHERE = (413, 421, 500)  # of what every request passes, whatever its route
+
+
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For the OpenAPI description of routes: each status with its problem document and an example."""
+    return {status: _problem_response(status) for status in statuses}
+
+
+def _problem_response(status: int) -> dict[str, Any]:
+    when, kind, title, detail = _PROBLEMS[status]
+    example = {"type": f"urn:docent:problem:{kind}", "title": title, "status": status, "detail": detail}
+    schema = {"$ref": "#/components/schemas/Problem"}  # which app.description adds
+    described: dict[str, Any] = {
+        "description": when,
+        "content": {MEDIA_TYPE: {"schema": schema, "example": example}},
+    }
+    if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
+        described["headers"] = RETRY_AFTER
+    return described
 
 
 def install_problem_handlers(app: FastAPI) -> None:

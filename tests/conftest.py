@@ -14,6 +14,15 @@ import pytest
 
 from app.config import EmbeddingSettings, Settings
 from app.runtime import Core, open_core
+from tests.postgresql.cluster import throwaway_cluster
+from tests.postgresql.databases import (
+    CLUSTER,
+    database_settings,
+    database_url,
+    drop_databases_below,
+    is_of_cluster,
+    is_on_postgresql,
+)
 
 Docent = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -71,12 +80,51 @@ A hub without its own power supply makes the lamp flicker. Plug the cable into t
 }
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--postgresql", action="store_true", help="Run the tests on a PostgreSQL cluster of their own.")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not config.getoption("--postgresql"):
+        return
+    cluster = throwaway_cluster()
+    os.environ[CLUSTER] = cluster.__enter__()
+    config.add_cleanup(lambda: cluster.__exit__(None, None, None))
+    chosen = Settings.__dict__["database_url"].func
+
+    def by_data_folder(settings: Settings) -> str:
+        """In this process; other ones are told by their environment."""
+        given = settings.database.url
+        return chosen(settings) if given and not is_of_cluster(given) else database_url(settings.data_dir)
+
+    Settings.database_url = property(by_data_folder)  # type: ignore[assignment,method-assign]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--postgresql"):
+        skip = pytest.mark.skip(reason="is about SQLite itself")
+        for item in items:
+            if item.get_closest_marker("sqlite"):
+                item.add_marker(skip)
+
+
+@pytest.fixture(autouse=True)
+def databases_that_go_with_their_test(request: pytest.FixtureRequest) -> Iterator[None]:
+    """On PostgreSQL each takes 7 MB, and there are hundreds."""
+    yield
+    folder = request.node.funcargs.get("tmp_path")
+    if folder is not None and is_on_postgresql():
+        drop_databases_below(folder)
+
+
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """The defaults, whatever the environment of the tests holds, in a data folder of their own."""
     for name in [name for name in os.environ if name.upper().startswith("DOCENT_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)  # no .env
+    for name, value in database_settings(tmp_path / "data").items():
+        monkeypatch.setenv(name, value)  # for the processes that a test starts
     # One thread: two only get in each other's way when other tests run beside this one.
     return Settings(data_dir=tmp_path / "data", embedding=EmbeddingSettings(threads=1))
 

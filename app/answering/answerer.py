@@ -58,11 +58,15 @@ def new_answer_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question with the ids that its answer will bear."""
+    """A question with the ids that its answer will bear.
+
+    terms: error messages, codes and commands to be searched for as they are, besides the question.
+    """
 
     answer_id: str
     conversation_id: str
     question: str
+    terms: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -154,7 +158,7 @@ class Answerer:
             "condensed_by": planned.condensed_by,
             "rewrite": planned.raw_rewrite,
         }
-        result = await self._library.search(planned.query)
+        result = await self._library.search(planned.query, terms=asked.terms)
         run.timings.retrieve = round(sum(result.timings_ms.values()), 1)
         trace.retrieval(result)
         evidence = weigh(result, self._library.searcher.embedder.name)

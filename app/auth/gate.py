@@ -21,13 +21,16 @@ _ADVICE = "send `Authorization: Bearer TOKEN`: a session's token, an API key, or
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """local_token: of the command line on this machine, see app.local_service."""
+    """ticket_rates: of requests with one key of scope tickets. local_token: of the command line on this machine, see
+    app.local_service.
+    """
 
     sessions: Sessions
     keys: ApiKeys
     sites: Sites
     limits: RateLimits
     rates: LimitSettings
+    ticket_rates: str
     local_token: str
 
     async def admit(self, request: HTTPConnection, scope: Scope) -> Principal:
@@ -40,6 +43,23 @@ class Gate:
     async def admit_question(self, request: HTTPConnection) -> Principal:
         """Who asks a question, which is counted. Raises as `admit` does."""
         return await self._admit(request, "chat", is_question=True)
+
+    async def count(self, request: HTTPConnection) -> None:
+        """Count a request that others have refused. Raises RateLimited."""
+        await self.limits.spend(self._request(request))
+
+    async def admit_ticket(self, request: HTTPConnection) -> Principal:
+        """A ticket system. It speaks for many people: what is counted is its key, and not its address."""
+        token = _bearer(request)
+        if secrets.compare_digest(token.encode(), self.local_token.encode()):
+            return LOCAL
+        try:
+            principal = await self._principal(request, token, "tickets")
+        except (Unauthorized, Forbidden):
+            await self.limits.spend(self._request(request))
+            raise
+        await self.limits.spend(Budget("requests of an API key", principal.id, parse_rates(self.ticket_rates)))
+        return principal
 
     async def _admit(self, request: HTTPConnection, scope: Scope, is_question: bool) -> Principal:
         token = _bearer(request)

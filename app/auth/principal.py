@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Scope = Literal["chat", "tickets", "admin"]
-Kind = Literal["session", "key", "local"]
+Kind = Literal["session", "key", "local", "adapter"]
 
 
 @dataclass(frozen=True, slots=True)

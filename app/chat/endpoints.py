@@ -12,8 +12,10 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 
 from app.answering.answer import Answer
+from app.auth.bearer import ChatToken
 from app.auth.gate import Gate
 from app.auth.principal import Principal
+from app.chat.examples import ANSWER, EVENTS, SESSION
 from app.chat.schemas import (
     AnswerId,
     AskRequest,
@@ -31,6 +33,7 @@ from app.chat.service import ChatService
 from app.conversations.service import Conversations, NewQuestion
 from app.conversations.stream import AnswerStream
 from app.errors import InvalidInput, NotReady
+from app.problems import problem_responses
 from app.runtime import Core
 
 _KEEPALIVE_SECONDS = 15.0
@@ -40,7 +43,8 @@ _SITE_SECONDS = 300  # how long a browser may keep a site's texts and colours
 # nginx holds responses back until its buffers are full, unless it is told not to.
 _UNBUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
-router = APIRouter(prefix="/api/v1/chat", tags=["chat"])
+router = APIRouter(prefix="/api/v1/chat", tags=["chat"], responses=problem_responses(422))
+_CALLED = problem_responses(401, 403, 404, 429)
 
 
 def gate(request: Request) -> Gate:
@@ -58,12 +62,12 @@ def conversations(request: Request) -> Conversations:
     return service
 
 
-async def caller(request: Request) -> Principal:
+async def caller(request: Request, _: ChatToken) -> Principal:
     """Who asks: a visitor's session, an API key of scope chat, or the command line of this machine."""
     return await gate(request).admit(request, "chat")
 
 
-async def asker(request: Request) -> Principal:
+async def asker(request: Request, _: ChatToken) -> Principal:
     """The same, of a question, which is counted. Raises NotReady while the first index is being made."""
     principal = await gate(request).admit_question(request)
     if request.app.state.readiness.indexing:
@@ -79,7 +83,7 @@ AnswerPath = Annotated[AnswerId, Path()]
 ConversationPath = Annotated[ConversationId, Path()]
 
 
-@router.get("/sites/{site_key}")
+@router.get("/sites/{site_key}", responses=problem_responses(403))
 async def site(site_key: str, request: Request, response: Response) -> SiteResponse:
     """Texts, colours and questions of a site's widget. Public: it stands in the site's pages."""
     origin, host = request.headers.get("origin"), request.headers.get("host", "")
@@ -91,7 +95,14 @@ async def site(site_key: str, request: Request, response: Response) -> SiteRespo
     return site_response(found, request.app.state.starters if own_questions else [])
 
 
-@router.post("/sessions", status_code=201)
+@router.post(
+    "/sessions",
+    status_code=201,
+    responses={
+        201: {"content": {"application/json": {"example": SESSION}}},
+        **problem_responses(400, 401, 403, 429),
+    },
+)
 async def begin_session(body: SessionRequest, request: Request) -> SessionResponse:
     """A session for a visitor of a site's page. Public: what it needs is the site's key and its origin."""
     issued = await gate(request).begin_session(request, body.site_key, body.session)
@@ -101,7 +112,14 @@ async def begin_session(body: SessionRequest, request: Request) -> SessionRespon
 @router.post(
     "/messages",
     response_model=Answer,
-    responses={200: {"content": {"text/event-stream": {}}, "description": "The answer, or its events by Accept."}},
+    responses={
+        200: {
+            "content": {"application/json": {"example": ANSWER}, **EVENTS},
+            "description": "The answer, or its events by Accept.",
+        },
+        **_CALLED,
+        **problem_responses(400, 409, 503),
+    },
 )
 async def ask(body: AskRequest, request: Request, principal: Asker, talk: Talk) -> Response:
     """Answer a question: `Accept: text/event-stream` gives the events while they come, else the Answer as JSON."""
@@ -112,7 +130,11 @@ async def ask(body: AskRequest, request: Request, principal: Asker, talk: Talk) 
     return JSONResponse((await talk.answer(principal, question)).model_dump(mode="json"))
 
 
-@router.get("/answers/{answer_id}/events", responses={200: {"content": {"text/event-stream": {}}}})
+@router.get(
+    "/answers/{answer_id}/events",
+    response_class=EventSourceResponse,
+    responses={200: {"content": EVENTS, "description": "The events, to the last one."}, **_CALLED},
+)
 async def resume(
     answer_id: AnswerPath, principal: Caller, talk: Talk, last_event_id: Annotated[str, Header()] = ""
 ) -> Response:
@@ -121,25 +143,25 @@ async def resume(
     return _event_stream(stream, _number(last_event_id, stream))
 
 
-@router.post("/answers/{answer_id}/stop", status_code=204)
+@router.post("/answers/{answer_id}/stop", status_code=204, responses=_CALLED)
 async def stop(answer_id: AnswerPath, principal: Caller, talk: Talk) -> None:
     """End an answer where it is."""
     await talk.stop(principal.owner, answer_id)
 
 
-@router.get("/conversations/{conversation_id}")
+@router.get("/conversations/{conversation_id}", responses=_CALLED)
 async def history(conversation_id: ConversationPath, principal: Caller, chat: Chat) -> HistoryResponse:
     """The messages of a conversation with their answers."""
     return await chat.history(principal.owner, conversation_id)
 
 
-@router.put("/answers/{answer_id}/feedback")
+@router.put("/answers/{answer_id}/feedback", responses={**_CALLED, **problem_responses(400)})
 async def rate(answer_id: AnswerPath, body: FeedbackBody, principal: Caller, chat: Chat) -> FeedbackBody:
     """Rate an answer, up or down."""
     return await chat.rate(principal.owner, answer_id, body)
 
 
-@router.delete("/answers/{answer_id}/feedback", status_code=204)
+@router.delete("/answers/{answer_id}/feedback", status_code=204, responses=_CALLED)
 async def unrate(answer_id: AnswerPath, principal: Caller, chat: Chat) -> None:
     """Take a rating back."""
     await chat.unrate(principal.owner, answer_id)
@@ -148,7 +170,11 @@ async def unrate(answer_id: AnswerPath, principal: Caller, chat: Chat) -> None:
 @router.post(
     "/conversations/{conversation_id}/escalation",
     status_code=201,
-    responses={200: {"model": EscalationResponse, "description": "There was one already: it was added to."}},
+    responses={
+        200: {"model": EscalationResponse, "description": "There was one already: it was added to."},
+        **_CALLED,
+        **problem_responses(400),
+    },
 )
 async def escalate(
     conversation_id: ConversationPath, body: EscalationRequest, principal: Caller, chat: Chat, response: Response

@@ -22,6 +22,8 @@ class _Body(BaseModel):
 class SessionRequest(_Body):
     """A visitor of a site begins, or goes on with an earlier session."""
 
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"site_key": "site_0123456789abcdef"}]})
+
     site_key: str = Field(min_length=1, max_length=64, pattern=r"^[\w-]+$", description="Public key of the site.")
     session: str | None = Field(None, max_length=1000, description="Token of an earlier session, to stay the same one.")
 
@@ -87,11 +89,20 @@ class HistoryResponse(BaseModel):
 
 
 class FeedbackBody(_Body):
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"rating": "up", "comment": "That was it."}]}
+    )
+
     rating: Literal["up", "down"]
     comment: str = Field("", max_length=2000)
 
 
 class EscalationRequest(_Body):
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"contact": "me@example.org", "message": "Please call back."}]},
+    )
+
     contact: str = Field("", max_length=200, description="How the visitor can be reached.")
     message: str = Field("", max_length=4000)
 

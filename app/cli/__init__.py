@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from app.cli import ask, database, index, key, search, serve, site, visitors
+from app.cli import ask, calibrate, callback, database, index, jobs, key, search, serve, site, visitors
 from app.config import LogSettings
 from app.errors import DocentError
 from app.logs import configure_logs
@@ -23,11 +23,14 @@ app.command("prepare")(serve.prepare)
 app.command("index")(index.index)
 app.command("search")(search.search)
 app.command("ask")(ask.ask)
+app.command("calibrate")(calibrate.calibrate_thresholds)
 app.command("trace")(database.trace)
 app.command("migrate")(database.migrate)
 app.command("feedback")(visitors.feedback)
 app.command("escalations")(visitors.escalations)
 app.add_typer(index.source_app, name="source")
+app.add_typer(jobs.jobs_app, name="jobs")
+app.add_typer(callback.callback_app, name="callback")
 app.add_typer(key.key_app, name="key")
 app.add_typer(site.site_app, name="site")
 

@@ -10,6 +10,7 @@ from app.auth.principal import LOCAL
 from app.cli.local import LocalDocent, OnProgress
 from app.config import Settings
 from app.conversations.service import Conversations, NewQuestion
+from app.jobs.precedence import Precedence
 from app.llm.model import Model, build_model
 from app.metrics import Metrics
 
@@ -42,7 +43,7 @@ class LocalChat(LocalDocent):
         await core.library.current()  # without an index no engine is started
         model = await self._open_model()
         answerer = Answerer(self._settings.answering, core.library, model.client)
-        self._chat = Conversations(self._settings, core.database, answerer, Metrics())
+        self._chat = Conversations(self._settings, core.database, answerer, Metrics(), Precedence(0))
         self._opened.push_async_callback(self._chat.close)
         return self._chat
 

@@ -81,7 +81,7 @@ class RemoteService:
 @contextmanager
 def running_service(settings: Settings) -> Iterator[RemoteService | None]:
     """The service that runs on the data folder of `settings`, None when there is none."""
-    found = ServiceFile(settings.data_dir).running() if settings.data_dir.is_dir() else None
+    found = ServiceFile.of(settings).running() if settings.data_dir.is_dir() else None
     if found is None:
         yield None
         return

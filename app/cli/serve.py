@@ -34,7 +34,7 @@ def prepare() -> None:
     from app.cli.local_chat import LocalChat  # noqa: PLC0415  (see app.cli.docent)
 
     settings = load_settings()
-    if ServiceFile(settings.data_dir).running() is not None:
+    if ServiceFile.of(settings).running() is not None:
         typer.echo("A service runs on this data folder: all is prepared.")
         return
     with index_progress() as bars, LocalChat(settings) as docent:
@@ -52,7 +52,7 @@ async def _serve(settings: Settings, host: str, port: int) -> None:
         raise ConfigurationError(
             f"{host} is reached from other machines: set DOCENT_SERVER__HOSTS to the names they use, or use 127.0.0.1"
         )
-    claimed = ServiceFile(settings.data_dir)
+    claimed = ServiceFile.of(settings)
     claimed.claim()
     try:
         with _listen(host, port) as listening:

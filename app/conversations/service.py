@@ -25,6 +25,7 @@ from app.conversations.plain_text import plain_text
 from app.conversations.stream import AnswerStream, restored
 from app.db import Database
 from app.errors import DocentError, InvalidInput
+from app.jobs.precedence import Precedence
 from app.metrics import Metrics
 from app.models.conversation import Message
 
@@ -79,11 +80,14 @@ class _Work:
 class Conversations:
     """Answers are made by tasks of their own: who asks reads a stream, and may leave and come back."""
 
-    def __init__(self, settings: Settings, database: Database, answerer: Answerer, metrics: Metrics) -> None:
+    def __init__(
+        self, settings: Settings, database: Database, answerer: Answerer, metrics: Metrics, precedence: Precedence
+    ) -> None:
         self._settings = settings
         self._database = database
         self._answerer = answerer
         self._metrics = metrics
+        self._precedence = precedence
         self._admission = Admission(settings.server.max_concurrent_answers, settings.server.max_waiting_answers)
         self._running: dict[str, tuple[AnswerStream, asyncio.Task[None]]] = {}
         self._stopping: set[asyncio.Future[None]] = set()
@@ -184,11 +188,14 @@ class Conversations:
     async def _make(self, work: _Work) -> None:
         trace = AnswerTrace()
         stream, metrics = work.stream, self._metrics
-        with metrics.running.track_inprogress():
+        first_words = ExitStack()
+        with metrics.running.track_inprogress(), first_words:
+            first_words.enter_context(self._precedence.chat())
             async with work.ticket.turn():
                 metrics.queue_seconds.observe(time.perf_counter() - work.accepted_at)
                 async with aclosing(self._answerer.answer(work.asked, work.history, trace)) as events:
                     async for event in events:
+                        first_words.close()
                         if isinstance(event, AnswerCompleted):
                             stream.storing = True  # from here on it is not stopped any more
                             await self._store(event.answer, stream.shown, trace)

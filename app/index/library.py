@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from app.config import Settings
 from app.errors import IndexMissing
@@ -49,7 +50,7 @@ class Library:
                 self._open = await asyncio.to_thread(self._revisions.open, row.id)
             return self._open
 
-    async def search(self, question: str, limit: int | None = None) -> SearchResult:
+    async def search(self, question: str, limit: int | None = None, terms: Sequence[str] = ()) -> SearchResult:
         """Search the serving revision in a worker thread, so that running streams are not held up."""
         revision = await self.current()
-        return await asyncio.to_thread(self.searcher.search, revision, question, limit)
+        return await asyncio.to_thread(self.searcher.search, revision, question, limit, terms)

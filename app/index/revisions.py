@@ -60,7 +60,8 @@ class Revisions:
         shard = folder / "shard"
         if not (folder / "vocabulary.json").is_file() or (self._client is None and not shard.is_dir()):
             raise IndexMissing(
-                f"the files of index revision {revision_id} are gone from {self._folder}: run `docent index --rebuild`"
+                f"the files of index revision {revision_id} are gone from {self._folder}: run `docent index --rebuild`,"
+                " or give all services of one database the same DOCENT_DATA_DIR"
             )
         store: VectorStore
         if self._client is None:

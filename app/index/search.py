@@ -60,8 +60,14 @@ class Searcher:
         self._reranker = reranker
         self._bm25 = Bm25Encoder()
 
-    def search(self, revision: OpenRevision, question: str, limit: int | None = None) -> SearchResult:
-        """The best `limit` chunks (`retrieval.candidates` when None) for `question`."""
+    def search(
+        self, revision: OpenRevision, question: str, limit: int | None = None, terms: Sequence[str] = ()
+    ) -> SearchResult:
+        """The best `limit` chunks (`retrieval.candidates` when None) for `question`.
+
+        terms: what is searched for as it is written, besides the question: by BM25 alone, for an error message says
+        little to an embedding.
+        """
         kept = limit or self._settings.candidates
         depth = max(_DEPTH, kept)
         clock = _Stopwatch()
@@ -69,7 +75,7 @@ class Searcher:
         clock.lap("embed")
         dense = revision.store.search_dense(vector, depth)
         clock.lap("dense")
-        sparse = revision.store.search_sparse(self._bm25.encode_query(question), depth)
+        sparse = revision.store.search_sparse(self._bm25.encode_query(" ".join((question, *terms))), depth)
         clock.lap("sparse")
         candidates = fuse(dense, sparse, self._settings)[: max(kept, self._settings.candidates)]
         clock.lap("fuse")

@@ -10,6 +10,23 @@ from app.openai_api.schemas import MODEL
 
 _CREATED = 1_795_305_600  # 2026-11-22, since when there is this model
 
+# An example for the API's description.
+COMPLETION: dict[str, Any] = {
+    "id": "chatcmpl-5f0c9e1b7a2d4c6e8f013579",
+    "object": "chat.completion",
+    "created": _CREATED,
+    "model": MODEL,
+    "choices": [
+        {
+            "index": 0,
+            "message": {"role": "assistant", "content": "Run `lumen stop`. [[1]](https://docs.example.org/start/)"},
+            "logprobs": None,
+            "finish_reason": "stop",
+        }
+    ],
+    "usage": {"prompt_tokens": 412, "completion_tokens": 14, "total_tokens": 426},
+}
+
 
 def completion_id(answer_id: str) -> str:
     """chatcmpl- and the digits of the answer's id, so that one leads to the other."""

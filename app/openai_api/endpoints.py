@@ -16,6 +16,7 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse
 
+from app.auth.bearer import described_token
 from app.auth.gate import Gate
 from app.auth.principal import Principal
 from app.config import Settings
@@ -23,10 +24,10 @@ from app.conversations.service import Conversations
 from app.conversations.stream import AnswerStream
 from app.errors import DocentError, Forbidden, NotReady
 from app.openai_api import service
-from app.openai_api.completion import model_list, model_object
+from app.openai_api.completion import COMPLETION, model_list, model_object
 from app.openai_api.completion_text import CompletionText
 from app.openai_api.dialogue import read_dialogue
-from app.openai_api.errors import error_response
+from app.openai_api.errors import error_response, error_responses
 from app.openai_api.refusals import check_model, check_supported, refusal_of
 from app.openai_api.schemas import ChatCompletionRequest
 
@@ -55,7 +56,13 @@ class _OpenAIRoute(APIRoute):
 # nginx holds responses back until its buffers are full, unless it is told not to.
 _UNBUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
-router = APIRouter(prefix="/v1", tags=["OpenAI-compatible"], route_class=_OpenAIRoute)
+router = APIRouter(
+    prefix="/v1",
+    tags=["OpenAI-compatible"],
+    route_class=_OpenAIRoute,
+    dependencies=[described_token("chat")],
+    responses=error_responses(400, 401, 403, 413, 421, 429, 500),
+)
 
 
 async def caller(request: Request) -> Principal:
@@ -93,7 +100,7 @@ async def models() -> dict[str, Any]:
     return model_list()
 
 
-@router.get("/models/{model_id}", dependencies=[Depends(caller)])
+@router.get("/models/{model_id}", dependencies=[Depends(caller)], responses=error_responses(404))
 async def model(model_id: str) -> dict[str, Any]:
     """The model by its id."""
     check_model(model_id)
@@ -103,7 +110,18 @@ async def model(model_id: str) -> dict[str, Any]:
 @router.post(
     "/chat/completions",
     response_model=None,
-    responses={200: {"content": {"application/json": {}, "text/event-stream": {}}}},
+    responses={
+        200: {
+            "content": {
+                "application/json": {"schema": {"type": "object"}, "example": COMPLETION},
+                "text/event-stream": {
+                    "schema": {"type": "string", "description": "Chunks as data of JSON, and `[DONE]`."}
+                },
+            },
+            "description": "A chat.completion, or its chunks with `stream`.",
+        },
+        **error_responses(409, 503),
+    },
 )
 async def chat_completions(
     body: ChatCompletionRequest,

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import DocentError, InvalidInput
-from app.problems import MEDIA_TYPE
+from app.problems import MEDIA_TYPE, RETRY_AFTER
 
 # Type and code by status, where an error brings no code of its own.
 _SHAPES: dict[int, tuple[str, str | None]] = {
@@ -56,6 +56,30 @@ def status_of(error: DocentError) -> int:
 def body_of(error: DocentError) -> dict[str, Any]:
     param, code = (error.param, error.code) if isinstance(error, RequestRefused) else (None, None)
     return error_body(error.detail, status_of(error), param=param, code=code)
+
+
+def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For the OpenAPI description of routes: each status with OpenAI's error."""
+    return {status: _described(status) for status in statuses}
+
+
+def _described(status: int) -> dict[str, Any]:
+    text = {"type": "string"}
+    perhaps = {"type": ["string", "null"]}
+    error = {"message": text, "type": text, "param": perhaps, "code": perhaps}
+    schema = {
+        "type": "object",
+        "required": ["error"],
+        "properties": {"error": {"type": "object", "required": list(error), "properties": error}},
+    }
+    example = error_body("what is wrong, and what to do", status)
+    described: dict[str, Any] = {
+        "description": HTTPStatus(status).phrase,
+        "content": {"application/json": {"schema": schema, "example": example}},
+    }
+    if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
+        described["headers"] = RETRY_AFTER
+    return described
 
 
 def error_response(error: DocentError) -> Response:

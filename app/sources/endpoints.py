@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 from fastapi.sse import EventSourceResponse, format_sse_event
 from pydantic import BaseModel
 
+from app.auth.bearer import described_token
 from app.auth.gate import Gate
 from app.errors import DocentError
 from app.index.indexer import IndexReport, Progress
-from app.problems import problem
+from app.problems import problem, problem_responses
+from app.sources.queue import IndexQueue
 from app.sources.schemas import IndexBody, SearchResponse, SourceInfo
 from app.sources.service import QUESTION_CHARS, SourcesService
 
@@ -30,17 +32,39 @@ def sources_service(request: Request) -> SourcesService:
     return service
 
 
+def index_queue(request: Request) -> IndexQueue:
+    queue: IndexQueue = request.app.state.index_queue
+    return queue
+
+
+Queue = Annotated[IndexQueue, Depends(index_queue)]
 Sources = Annotated[SourcesService, Depends(sources_service)]
-router = APIRouter(prefix="/api/v1/admin", tags=["admin"], dependencies=[Depends(operator)])
+router = APIRouter(
+    prefix="/api/v1/admin",
+    tags=["admin"],
+    dependencies=[described_token("admin"), Depends(operator)],
+    responses=problem_responses(401, 403, 422, 429),
+)
+_EVENTS = {
+    "text/event-stream": {
+        "schema": {"type": "string", "description": "Server-sent events with data of JSON."},
+        "example": 'event: index.progress\ndata: {"phase":"read","done":1,"total":12,"item":"start.md"}\n\n'
+        'event: index.failed\ndata: {"problem":{"type":"urn:docent:problem:index-locked","title":"Another indexer is '
+        'running","status":409,"detail":"another index run is going on: wait for its end"}}\n\n',
+    }
+}
+_RUN: dict[int | str, dict[str, Any]] = {
+    200: {"content": _EVENTS, "description": "Progress, and last `index.completed` or `index.failed`."}
+}
 
 
-@router.post("/index")
-async def index(body: IndexBody, sources: Sources) -> Response:
+@router.post("/index", response_class=EventSourceResponse, responses={**_RUN, **problem_responses(400)})
+async def index(body: IndexBody, queue: Queue) -> Response:
     """Index folders of this machine; events `index.progress`, then `index.completed` or `index.failed`."""
-    return EventSourceResponse(_events(sources.index(body)))
+    return EventSourceResponse(_events(queue.index(body)))
 
 
-@router.get("/search")
+@router.get("/search", responses=problem_responses(503))
 async def search(
     sources: Sources,
     q: Annotated[str, Query(max_length=QUESTION_CHARS)],
@@ -55,10 +79,10 @@ async def list_sources(sources: Sources) -> list[SourceInfo]:
     return await sources.sources()
 
 
-@router.delete("/sources/{name}")
-async def delete_source(name: str, sources: Sources) -> Response:
+@router.delete("/sources/{name}", response_class=EventSourceResponse, responses=_RUN)
+async def delete_source(name: str, queue: Queue) -> Response:
     """Take a source out of the index; events as of `/index`."""
-    return EventSourceResponse(_events(sources.remove(name)))
+    return EventSourceResponse(_events(queue.remove(name)))
 
 
 async def _events(progress: AsyncIterator[Progress | IndexReport]) -> AsyncIterator[bytes]:

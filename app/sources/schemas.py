@@ -12,7 +12,10 @@ from app.index.search import SearchResult
 
 
 class IndexBody(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"paths": ["/srv/docs"], "base_url": "https://docs.example.org/"}]},
+    )
 
     paths: list[Path] = Field(description="Absolute folders or files.")
     base_url: str | None = Field(None, description="URL of the docs' root; unchanged when left out.")
@@ -39,6 +42,27 @@ class SearchHit(BaseModel):
 
 
 class SearchResponse(BaseModel):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "question": "port of the server",
+                    "results": [
+                        {
+                            "chunk_id": "6d1f0b7c2a94e853",
+                            "path": "start.md",
+                            "heading_path": ["Start and stop", "Start the server"],
+                            "url": "https://docs.example.org/start/#start-the-server",
+                            "score": 0.667,
+                            "text": "The server listens on port 7070 by default.",
+                            "explain": None,
+                        }
+                    ],
+                }
+            ]
+        }
+    )
+
     question: str
     results: list[SearchHit]
 

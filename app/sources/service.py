@@ -16,6 +16,16 @@ QUESTION_CHARS = 4000
 Work = Callable[[Callable[[Progress], None]], Awaitable[IndexReport]]
 
 
+def index_request(body: IndexBody) -> IndexRequest:
+    """Raises InvalidInput."""
+    relative = next((path for path in body.paths if not path.is_absolute()), None)
+    if relative is not None:
+        raise InvalidInput(f"{relative} is not an absolute path")
+    if body.base_url and not re.match(r"https?://[^\s/]", body.base_url):
+        raise InvalidInput(f"the base URL {body.base_url} is none: it begins with https:// or http://")
+    return IndexRequest(tuple(path.resolve() for path in body.paths), body.base_url, body.rebuild)
+
+
 class SourcesService:
     def __init__(self, catalog: Catalog, library: Library, indexer: Indexer) -> None:
         self._catalog = catalog
@@ -24,12 +34,7 @@ class SourcesService:
 
     def index(self, body: IndexBody) -> AsyncIterator[Progress | IndexReport]:
         """Index the folders of `body`: progress while it runs, the report at the end."""
-        relative = next((path for path in body.paths if not path.is_absolute()), None)
-        if relative is not None:
-            raise InvalidInput(f"{relative} is not an absolute path")
-        if body.base_url and not re.match(r"https?://[^\s/]", body.base_url):
-            raise InvalidInput(f"the base URL {body.base_url} is none: it begins with https:// or http://")
-        request = IndexRequest(tuple(path.resolve() for path in body.paths), body.base_url, body.rebuild)
+        request = index_request(body)
         return _with_progress(lambda report: self._indexer.index(request, report))
 
     def remove(self, name: str) -> AsyncIterator[Progress | IndexReport]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -27,6 +25,7 @@ from tests.chat.visiting import (
     on_database,
     problem,
 )
+from tests.postgresql.databases import stored
 from tests.service.serving import until
 
 SOURCES = "/api/v1/admin/sources"
@@ -146,12 +145,10 @@ def test_no_token_stands_in_the_database_or_the_log(visited: VisitedService) -> 
     session = visited.session()
     with visited.browser(session) as visitor:
         assert visitor.post(MESSAGES, json=QUESTION).status_code == 200
-    with closing(sqlite3.connect(visited.data_dir / "docent.db")) as database:
-        database.execute("pragma wal_checkpoint").fetchall()
-    stored = b"".join(path.read_bytes() for path in visited.data_dir.glob("docent.db*"))
+    kept = stored(visited.data_dir)
     written = json.dumps(visited.log())
-    assert visited.keys["chat"].id.encode() in stored
+    assert visited.keys["chat"].id.encode() in kept
     secrets = [key.token[16:] for key in visited.keys.values()]
     for secret in (*secrets, session, visited.token, (visited.data_dir / "session.key").read_text()):
-        assert secret.encode() not in stored
+        assert secret.encode() not in kept
         assert secret not in written

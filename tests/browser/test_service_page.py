@@ -6,10 +6,8 @@ import functools
 import http.server
 import json
 import re
-import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ import pytest
 
 from tests.answering.lumen import write_pages
 from tests.browser.asking import ask
+from tests.postgresql.databases import rows
 from tests.service.serving import Service, docent
 
 expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed").expect
@@ -133,8 +132,7 @@ def test_the_widget_on_a_foreign_site(visit: Any, service: Service, site: str) -
     page.wait_for_load_state("networkidle")
     given = [json.loads(line) for line in docent(service.data_dir, "feedback", "--json").stdout.splitlines()]
     assert [one["rating"] for one in given] == ["up"]
-    with closing(sqlite3.connect(f"file:{service.data_dir}/docent.db?mode=ro", uri=True)) as database:
-        sites = database.execute("select origins from conversations join sites on sites.id = site_id").fetchall()
+    sites = rows(service.data_dir, "select cast(origins as text) from conversations join sites on sites.id = site_id")
     assert (json.dumps([site]),) in sites
 
 

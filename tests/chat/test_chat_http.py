@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from app.answering.answer import Answer, AnswerCitation, AnswerCompleted, AnswerDelta
 from tests.answering.asking import check_events
 from tests.answering.scripted_model import Reply, ScriptedModel
+from tests.postgresql.databases import rows
 from tests.service.serving import Service, docent, events, until
 
 PORT = "Which port does the Lumen server listen on?"
@@ -255,15 +255,16 @@ def test_no_other_site_may_read_an_answer(service: Service, model: ScriptedModel
 def test_what_is_stored_and_traced(service: Service, model: ScriptedModel) -> None:
     model.say(GOOD)
     answer = service.ask(PORT).json()
-    with sqlite3.connect(f"file:{service.data_dir}/docent.db?mode=ro", uri=True) as database:
-        messages = database.execute(
-            "select role, content from messages where conversation_id = ? order by position",
-            [answer["conversation_id"]],
-        ).fetchall()
-        stored = database.execute(
-            "select decision, confidence, model, index_revision, body from answers where id = ?", [answer["id"]]
-        ).fetchone()
-    database.close()
+    messages = rows(
+        service.data_dir,
+        "select role, content from messages where conversation_id = ? order by position",
+        answer["conversation_id"],
+    )
+    (stored,) = rows(
+        service.data_dir,
+        "select decision, confidence, model, index_revision, cast(body as text) from answers where id = ?",
+        answer["id"],
+    )
     assert messages == [("user", PORT), ("assistant", answer["text"])]
     assert stored[:4] == ("reply", answer["confidence"], "scripted", answer["index_revision"])
     assert json.loads(stored[4]) == answer

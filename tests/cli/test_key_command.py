@@ -8,6 +8,7 @@ from typing import Any
 
 from app.config import Settings
 from tests.cli.conftest import Run
+from tests.postgresql.databases import stored
 
 TOKEN = re.compile(r"dk_([0-9a-f]{12})_[\w-]{43}")
 
@@ -48,10 +49,10 @@ def test_the_list_holds_no_secret(run: Run, settings: Settings) -> None:
     ]
     assert all(one["created_at"] for one in listed)
     shown = text.out + json.dumps(listed)
-    stored = b"".join(path.read_bytes() for path in settings.data_dir.glob("docent.db*"))
+    kept = stored(settings.data_dir)
     for secret in (secret[16:] for secret in secrets):
         assert secret not in shown
-        assert secret.encode() not in stored
+        assert secret.encode() not in kept
 
 
 def test_revoke(run: Run) -> None:

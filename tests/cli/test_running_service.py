@@ -24,6 +24,7 @@ from app.config import EmbeddingSettings, Settings
 from app.index.indexer import IndexRequest
 from app.local_service import ServiceFile
 from app.runtime import open_core
+from tests.postgresql.databases import database_settings
 
 CLOSED = "http://127.0.0.1:9/v1"  # nothing listens there: no engine is started, and none is ready
 PAGES = 40
@@ -45,6 +46,7 @@ class Service:
             env={
                 **os.environ,
                 "DOCENT_DATA_DIR": str(self.data_dir),
+                **database_settings(self.data_dir),
                 "DOCENT_EMBEDDING__PATH": str(self.data_dir / "nowhere"),
                 **environment,
             },
@@ -84,6 +86,7 @@ def serving(folder: Path) -> Iterator[Service]:
         env={
             **os.environ,
             "DOCENT_DATA_DIR": str(data_dir),
+            **database_settings(data_dir),
             "DOCENT_EMBEDDING__THREADS": "1",
             "DOCENT_LLM__BASE_URL": CLOSED,
         },
@@ -263,6 +266,7 @@ def test_the_token_is_for_the_user_alone(service: Service) -> None:
     assert stat.S_IMODE((service.data_dir / "service.json").stat().st_mode) == 0o600
 
 
+@pytest.mark.sqlite
 def test_a_second_service_is_refused_in_one_line(service: Service) -> None:
     done = service.docent("serve", "--port", "0")
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import sqlite3
 import threading
 from collections.abc import Callable
-from contextlib import closing
 
 import pytest
 
 from app.conversations.admission import Admission
 from app.errors import Overloaded
 from tests.answering.scripted_model import Reply, ScriptedModel
+from tests.postgresql.databases import rows
 from tests.service.serving import Service, until
 
 PORT = "Which port does the Lumen server listen on?"
@@ -97,8 +96,7 @@ def test_the_queue_over_http(serve: Callable[..., Service], model: ScriptedModel
 
 
 def _stored_questions(service: Service) -> int:
-    with closing(sqlite3.connect(f"file:{service.data_dir}/docent.db?mode=ro", uri=True)) as database:
-        (stored,) = database.execute("select count(*) from messages where role = 'user'").fetchone()
+    ((stored,),) = rows(service.data_dir, "select count(*) from messages where role = 'user'")
     return int(stored)
 
 

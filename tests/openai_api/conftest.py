@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -13,6 +11,7 @@ import pytest
 
 from tests.answering.lumen import write_pages
 from tests.answering.scripted_model import ScriptedModel
+from tests.postgresql import databases
 from tests.service.fixtures import indexed, serve
 from tests.service.serving import Service, docent
 
@@ -95,5 +94,4 @@ def http(service: Service, key: str) -> Iterator[httpx.Client]:
 
 def rows(service: Service, query: str, *values: str) -> list[tuple[str, ...]]:
     """What the database of `service` says."""
-    with closing(sqlite3.connect(f"file:{service.data_dir}/docent.db?mode=ro", uri=True)) as database:
-        return database.execute(query, values).fetchall()
+    return databases.rows(service.data_dir, query, *values)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +15,8 @@ from typing import Any, Self
 
 import httpx
 
+from tests.postgresql.databases import copy_data, database_settings
+
 ROOT = Path(__file__).parents[2]
 DOCENT = [sys.executable, "-c", "from app.cli import main; main()"]
 PATIENCE = 120  # seconds
@@ -25,7 +26,7 @@ def environment(data_dir: Path, **settings: str) -> dict[str, str]:
     """That of the tests without settings of Docent but `settings`, by their names without the prefix."""
     kept = {name: value for name, value in os.environ.items() if not name.upper().startswith("DOCENT_")}
     chosen = {f"DOCENT_{name}": value for name, value in settings.items()}
-    return kept | {"PYTHONPATH": str(ROOT), "DOCENT_DATA_DIR": str(data_dir)} | chosen
+    return kept | {"PYTHONPATH": str(ROOT), "DOCENT_DATA_DIR": str(data_dir)} | database_settings(data_dir) | chosen
 
 
 def docent(data_dir: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -50,12 +51,23 @@ def until(holds: Callable[[], bool]) -> None:
 
 
 class Service:
-    """`docent serve` on a copy of an indexed data folder, ready when the block begins; stopped at its end."""
+    """`docent serve` on a copy of an indexed data folder, ready when the block begins; stopped at its end.
 
-    def __init__(self, folder: Path, indexed: Path | None, *, prefix: tuple[str, ...] = (), **settings: str) -> None:
-        self.data_dir = folder / "data"
+    beside: a service whose data folder is shared.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        indexed: Path | None,
+        *,
+        prefix: tuple[str, ...] = (),
+        beside: Service | None = None,
+        **settings: str,
+    ) -> None:
+        self.data_dir = beside.data_dir if beside else folder / "data"
         if indexed is not None:
-            shutil.copytree(indexed, self.data_dir, symlinks=True)
+            copy_data(indexed, self.data_dir)
         self._settings = {"LOG__FORMAT": "json", **settings}
         self._prefix = prefix
         self._log = folder / "serve.log"
@@ -63,11 +75,11 @@ class Service:
         self.wait_for: Callable[[], bool] = lambda: self.client.get("/readyz").status_code == 200
 
     def __enter__(self) -> Self:
-        self.data_dir.parent.mkdir(parents=True, exist_ok=True)
+        self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
                 [*self._prefix, *DOCENT, "serve", "--port", "0"],
-                cwd=self.data_dir.parent,
+                cwd=self._log.parent,
                 env=environment(self.data_dir, **self._settings),
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -79,7 +91,7 @@ class Service:
             said = self.process.stdout.readline()
             assert said.startswith("Docent listens at http"), self._log.read_text()
             self.url = said.split()[-1]
-            self.token = json.loads((self.data_dir / "service.json").read_text())["token"]
+            self.token = self._published()["token"]
             local = {"Authorization": f"Bearer {self.token}"}
             self.client = httpx.Client(base_url=self.url, headers=local, timeout=PATIENCE, trust_env=False)
             undo.callback(self.client.close)
@@ -87,6 +99,11 @@ class Service:
             assert self.process.poll() is None, self._log.read_text()
             self._at_end = undo.pop_all()
         return self
+
+    def _published(self) -> dict[str, Any]:
+        published = [json.loads(file.read_text()) for file in self.data_dir.glob("service*.json")]
+        # With a prefix, the process that was started is another one than the service.
+        return next(one for one in published if one["url"] == self.url)
 
     def __exit__(self, *_: object) -> None:
         self._at_end.close()

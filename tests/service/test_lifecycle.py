@@ -95,6 +95,7 @@ def _lives(pid: int) -> bool:
         return False
 
 
+@pytest.mark.sqlite
 def test_one_service_a_data_folder(serve: Callable[..., Service], model: ScriptedModel) -> None:
     service = serve()
     second = docent(service.data_dir, "serve", "--port", "0", LLM__BASE_URL=model.base_url)

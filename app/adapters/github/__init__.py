@@ -1,0 +1,1 @@
+"""GitHub: issues and discussions in by webhook, comments out by the API."""

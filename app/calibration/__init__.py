@@ -1,0 +1,1 @@
+"""From labelled questions to thresholds: what is replied to, how often rightly, and how certain that is."""

@@ -1,0 +1,74 @@
+"""Index runs that are asked for over HTTP: durable jobs, whose progress is shown while they run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from app.db import Database
+from app.errors import DocentError, IndexRejected
+from app.index.indexer import IndexReport, Progress
+from app.jobs.repository import add_job, find_job
+from app.jobs.runner import JobRunner
+from app.jobs.work import FINISHED
+from app.models.job import Job
+from app.sources.jobs import INDEX
+from app.sources.schemas import IndexBody
+from app.sources.service import index_request
+
+_SUBJECT_CHARS = 300
+_LOOK_SECONDS = 0.1
+
+
+class IndexQueue:
+    def __init__(self, database: Database, runner: JobRunner) -> None:
+        self._database = database
+        self._runner = runner
+
+    def index(self, body: IndexBody) -> AsyncIterator[Progress | IndexReport]:
+        """Queue a run: progress while it runs, the report at the end. Raises InvalidInput."""
+        request = index_request(body)
+        paths = [str(path) for path in request.paths]
+        arguments = {"paths": paths, "base_url": request.base_url, "rebuild": request.rebuild}
+        return self._follow(", ".join(paths) or "all sources", arguments)
+
+    def remove(self, name: str) -> AsyncIterator[Progress | IndexReport]:
+        """Queue a run that takes a source out of the index."""
+        return self._follow(name, {"remove": name})
+
+    async def _follow(self, subject: str, arguments: dict[str, Any]) -> AsyncIterator[Progress | IndexReport]:
+        """Who stops reading does not stop the job."""
+        async with self._database.transaction() as session:
+            job_id = add_job(session, INDEX, subject[:_SUBJECT_CHARS], arguments).id
+        self._runner.wake()
+        shown: dict[str, Any] = {}
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            progress = self._runner.progress(job_id)
+            if progress and progress != shown:
+                shown = progress
+                yield Progress(**progress)
+            if progress is not None:  # it runs here: its end is seen below
+                continue
+            async with self._database.transaction() as session:
+                job = await find_job(session, job_id)
+            if job.state in FINISHED:
+                break
+        if job.state == "succeeded" and job.result:
+            yield IndexReport.model_validate(job.result)
+            return
+        raise _failure(job)
+
+
+def _failure(job: Job) -> DocentError:
+    """What a job ended with, as the error it was: kinds of errors are the classes' own."""
+    if job.state == "cancelled":
+        return IndexRejected("the job was cancelled: what was indexed before serves on")
+    error = job.error or {}
+    failure = next((kind for kind in _kinds(DocentError) if kind.kind == error.get("kind")), DocentError)
+    return failure(str(error.get("detail", "the job failed")))
+
+
+def _kinds(error: type[DocentError]) -> list[type[DocentError]]:
+    return [error, *(kind for below in error.__subclasses__() for kind in _kinds(below))]
