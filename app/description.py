@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 
 from app.problems import Problem
 
 _SCHEMAS = "#/components/schemas/"
+
+
+class EventStream(Response):
+    """For `response_class` of routes that give an EventSourceResponse: FastAPI takes that one for a generator's."""
+
+    media_type = "text/event-stream"
 
 
 def describe(app: FastAPI) -> None:

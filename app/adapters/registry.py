@@ -21,6 +21,7 @@ from app.config import Settings
 from app.db import utc_now
 from app.errors import NotFound
 from app.jobs.work import JobFailed, JobRun, Retry
+from app.tickets.decisions import Standing, never_over_a_person
 from app.tickets.service import IdempotencyMismatch, TicketConflict, TicketsService
 
 log = structlog.get_logger(__name__)
@@ -71,8 +72,11 @@ class Adapters:
             raise JobFailed(f"there is no adapter for {ticket.channel} any more: set it up, and retry this job")
         if ticket.result is None or ticket.state not in {"answered", "escalated"}:
             return None  # it was reopened or cancelled meanwhile: what comes of that is published
+        # A person may have come between the answer and this, which may be hours later.
+        standing = Standing(ticket.mode, bool(ticket.assignee), ticket.version != ticket.result.version)
+        shown = never_over_a_person(ticket.result, standing)
         try:
-            return {"reference": await publisher.publish(origin, ticket)}
+            return {"reference": await publisher.publish(origin, ticket.model_copy(update={"result": shown}))}
         except PublishFailed as error:
             if not error.retryable:
                 raise

@@ -80,7 +80,7 @@ async def cancel_job(job_id: JobPath, jobs: Jobs) -> JobResponse:
 async def retry_job(
     job_id: JobPath,
     jobs: Jobs,
-    reason: Annotated[str, Query(pattern=r"^[^\0]{1,200}$", description="Shown with the job.")] = "asked for",
+    reason: Annotated[str, Query(pattern=r"^[^\x00]{1,200}$", description="Shown with the job.")] = "asked for",
 ) -> JobResponse:
     """Run a job again that failed or was cancelled."""
     return JobResponse.model_validate(await jobs.retry(job_id, reason))

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
-
-from sqlalchemy import delete
 
 from app.db import Database, utc_now
 from app.errors import DocentError
@@ -43,7 +40,9 @@ class JobsService:
             job = await repository.find_job(session, job_id)
             if job.state in FINISHED and job.state != "cancelled":
                 raise JobConflict(f"the job is {job.state}: there is nothing left to cancel")
-            return await repository.cancel_job(session, job_id)
+            job = await repository.cancel_job(session, job_id)
+        self._wake()
+        return job
 
     async def retry(self, job_id: str, reason: str = "asked for") -> Job:
         """Run a job again that failed or was cancelled. Raises NotFound, JobConflict."""
@@ -56,10 +55,3 @@ class JobsService:
             job.cancel, job.due_at, job.error, job.finished_at, job.reason = False, utc_now(), None, None, reason
         self._wake()
         return job
-
-    async def forget_older_than(self, days: int) -> None:
-        """Take finished jobs off the list."""
-        async with self._database.transaction() as session:
-            await session.execute(
-                delete(Job).where(Job.state.in_(FINISHED), Job.finished_at < utc_now() - timedelta(days=days))
-            )

@@ -32,6 +32,7 @@ from app.chat.schemas import (
 from app.chat.service import ChatService
 from app.conversations.service import Conversations, NewQuestion
 from app.conversations.stream import AnswerStream
+from app.description import EventStream
 from app.errors import InvalidInput, NotReady
 from app.problems import problem_responses
 from app.runtime import Core
@@ -132,7 +133,7 @@ async def ask(body: AskRequest, request: Request, principal: Asker, talk: Talk) 
 
 @router.get(
     "/answers/{answer_id}/events",
-    response_class=EventSourceResponse,
+    response_class=EventStream,
     responses={200: {"content": EVENTS, "description": "The events, to the last one."}, **_CALLED},
 )
 async def resume(

@@ -60,6 +60,12 @@ class DurableQueues:
             await DBOS.enqueue_workflow_async(queue, self._job, job_id, number)
 
     @staticmethod
+    async def is_waiting(job_id: str, number: int) -> bool:
+        """Whether a run is still in its queue."""
+        workflow = await DBOS.get_workflow_status_async(f"{job_id}.{number}")
+        return workflow is not None and workflow.status == "ENQUEUED"
+
+    @staticmethod
     def close(seconds: int) -> None:
         """Stop working; runs that are at work have to be told to end before."""
         DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=seconds)

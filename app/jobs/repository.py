@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -17,6 +17,7 @@ from app.jobs.work import FINISHED
 from app.models.job import Job
 
 _ENQUEUED_AT_ONCE = 200
+_LOOKED_AFTER_AT_ONCE = 5
 
 
 def add_job(session: AsyncSession, kind: str, subject: str, arguments: dict[str, Any] | None = None) -> Job:
@@ -37,6 +38,9 @@ async def find_job(session: AsyncSession, job_id: str) -> Job:
 async def begin_run(session: AsyncSession, job_id: str, run: int) -> Job | None:
     """Take up a run; None where there is nothing to do any more: another one was begun, or it is over."""
     now = utc_now()
+    waits = select(Job.cancel).where(Job.id == job_id, Job.state == "queued")
+    if await session.scalar(waits):  # the sweep ends it
+        return None
     if not await _write(session, job_id, run, {"state": "running", "starts": Job.starts + 1, "beat_at": now}):
         return None
     job = await session.get(Job, job_id, populate_existing=True)
@@ -86,7 +90,9 @@ async def _write(session: AsyncSession, job_id: str, run: int, values: dict[str,
 
 async def waiting(session: AsyncSession) -> Sequence[Job]:
     """Jobs to be handed to DBOS now, the longest due first."""
-    query = select(Job).where(Job.state == "queued", Job.enqueued.is_(False), Job.due_at <= utc_now())
+    query = select(Job).where(
+        Job.state == "queued", Job.cancel.is_(False), Job.enqueued.is_(False), Job.due_at <= utc_now()
+    )
     return (await session.scalars(query.order_by(Job.due_at, Job.id).limit(_ENQUEUED_AT_ONCE))).all()
 
 
@@ -98,6 +104,24 @@ async def stalled(session: AsyncSession, seconds: float) -> Sequence[Job]:
     """Jobs that run without a sign of life for so long."""
     query = select(Job).where(Job.state == "running", Job.beat_at < utc_now() - timedelta(seconds=seconds))
     return (await session.scalars(query)).all()
+
+
+async def handed_on(session: AsyncSession, seconds: float) -> Sequence[Job]:
+    """The first of the jobs that were handed to DBOS and are not begun after so long: it is busy, or has lost them."""
+    query = select(Job).where(
+        Job.state == "queued", Job.enqueued.is_(True), Job.due_at < utc_now() - timedelta(seconds=seconds)
+    )
+    return (await session.scalars(query.order_by(Job.due_at, Job.id).limit(_LOOKED_AFTER_AT_ONCE))).all()
+
+
+async def cancelled_before_run(session: AsyncSession) -> Sequence[Job]:
+    """Jobs that were cancelled while they waited, or before a crash."""
+    query = select(Job).where(Job.state == "queued", Job.cancel.is_(True))
+    return (await session.scalars(query.limit(_ENQUEUED_AT_ONCE))).all()
+
+
+async def forget_finished(session: AsyncSession, before: datetime) -> None:
+    await session.execute(delete(Job).where(Job.state.in_(FINISHED), Job.finished_at < before))
 
 
 async def list_jobs(
@@ -113,11 +137,12 @@ async def list_jobs(
 
 
 async def cancel_job(session: AsyncSession, job_id: str) -> Job:
-    """End a job: at once where it waits, else its run is told within seconds. Raises NotFound."""
+    """Have a job ended: the runner does it at its next sweep where the job waits, else within seconds.
+
+    Raises NotFound.
+    """
     job = await find_job(session, job_id)
     if job.state not in FINISHED:
         await session.execute(update(Job).where(Job.id == job_id).values(cancel=True))
-        if job.state == "queued":
-            await cancelled(session, job_id, job.run)
         await session.refresh(job)
     return job

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from app.db import Database, utc_now
 from app.errors import DocentError, EngineUnavailable, IndexLocked, IndexMissing, NotReady, Overloaded
 from app.jobs import repository
 from app.jobs.durable import DurableQueues
-from app.jobs.work import JobFailed, JobRun, Kind, Retry
+from app.jobs.work import JobCancelled, JobFailed, JobRun, Kind, Retry
 from app.models.job import Job
 
 log = structlog.get_logger(__name__)
@@ -39,6 +40,7 @@ class JobRunner:
         self._runs: dict[str, tuple[JobRun, asyncio.Task[dict[str, Any] | None]]] = {}
         self._wake = asyncio.Event()
         self._closing = False
+        self._hourly_at = 0.0
         self._sweeper: asyncio.Task[None] | None = None
         self._queues = DurableQueues(database_url, data_dir, self._run)
 
@@ -69,32 +71,39 @@ class JobRunner:
         if self._sweeper is not None:
             self._sweeper.cancel()
             await asyncio.wait({self._sweeper})
-        for _, task in list(self._runs.values()):
-            task.cancel()
-        while self._runs:  # each takes itself out when its end is written
-            await asyncio.wait({task for _, task in self._runs.values()})
+        while self._runs:  # each takes itself out when its end is written; one may have been about to begin
+            tasks = {task for _, task in self._runs.values()}
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
             await asyncio.sleep(0)
         await asyncio.to_thread(self._queues.close, _CLOSE_SECONDS)
 
     async def _run(self, job_id: str, number: int) -> None:
         """One run, as DBOS calls it; again after a crash. Never raises but for a database that is away."""
+        if self._closing:
+            await self._later(JobRun(job_id, number, "", {}), utc_now(), "the service was stopped")
+            return
         async with self._database.transaction() as session:
             job = await repository.begin_run(session, job_id, number)
-        if job is None or self._closing:
+        if job is None:
             return
         kind = self._kinds[job.kind]
         run = JobRun(job.id, number, job.subject, dict(job.arguments), dict(job.progress))
         if job.starts > self._settings.max_starts:
-            died = f"the service died {job.starts - 1} times while it was at this: look for it in the log"
-            await self._give_up(kind, run, JobFailed(died))
+            begun = f"begun {job.starts - 1} times without coming to an end: look for this job in the log"
+            await self._give_up(kind, run, JobFailed(begun))
             return
         task = asyncio.ensure_future(kind.work(run))
-        self._runs[job.id] = (run, task)
+        held = (run, task)
+        self._runs[job.id] = held
         try:
             await self._watch(run, task)
             await self._conclude(kind, run, task)
         finally:
-            self._runs.pop(job.id, None)
+            task.cancel()
+            if self._runs.get(job.id) is held:
+                del self._runs[job.id]
 
     async def _watch(self, run: JobRun, task: asyncio.Task[dict[str, Any] | None]) -> None:
         """Until the work is over; ends it when the job was cancelled, or was given to another run."""
@@ -110,7 +119,9 @@ class JobRunner:
     async def _conclude(self, kind: Kind, run: JobRun, task: asyncio.Task[dict[str, Any] | None]) -> None:
         error = None if task.cancelled() else task.exception()
         if task.cancelled():
-            await (self._later(run, utc_now(), "the service was stopped") if self._closing else self._cancelled(run))
+            await (
+                self._later(run, utc_now(), "the service was stopped") if self._closing else self._cancelled(kind, run)
+            )
         elif isinstance(error, Retry):
             await self._retry(kind, run, error.reason, error.at)
         elif isinstance(error, _PASSING):
@@ -146,7 +157,9 @@ class JobRunner:
             await repository.fail(session, run.id, run.run, error, dict(run.progress))
         self.wake()
 
-    async def _cancelled(self, run: JobRun) -> None:
+    async def _cancelled(self, kind: Kind, run: JobRun) -> None:
+        """What waits for the job is told as of one that failed; a ticket that was itself cancelled does not wait."""
+        await kind.give_up(run.subject, run.id, JobCancelled("the job was cancelled: retry it to have it done"))
         async with self._database.transaction() as session:
             await repository.cancelled(session, run.id, run.run)
 
@@ -168,10 +181,18 @@ class JobRunner:
         self._wake.clear()
         for chore in self._chores:
             await chore()
+        if time.monotonic() >= self._hourly_at:
+            self._hourly_at = time.monotonic() + 3600
+            await self._forget_finished()
         await self._revive_stalled()
+        await self._end_cancelled()
         async with self._database.transaction() as session:
             jobs = await repository.waiting(session)
         await self._enqueue([job for job in jobs if job.kind in self._kinds])
+
+    async def _forget_finished(self) -> None:
+        async with self._database.transaction() as session:
+            await repository.forget_finished(session, utc_now() - timedelta(days=self._settings.keep_days))
 
     async def _enqueue(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
@@ -179,8 +200,24 @@ class JobRunner:
             async with self._database.transaction() as session:
                 await repository.mark_enqueued(session, job)
 
+    async def _end_cancelled(self) -> None:
+        async with self._database.transaction() as session:
+            jobs = await repository.cancelled_before_run(session)
+        for job in jobs:
+            if job.kind in self._kinds:
+                await self._cancelled(self._kinds[job.kind], JobRun(job.id, job.run, job.subject, dict(job.arguments)))
+
     async def _revive_stalled(self) -> None:
-        """A run without a sign of life hangs, or its process is gone for good: another run takes its place."""
+        """A run without a sign of life hangs, or its process is gone for good: another run takes its place.
+
+        So it is with a run that was handed on and not begun: its process died in between, or could not read the job.
+        """
+        async with self._database.transaction() as session:
+            handed_on = await repository.handed_on(session, self._settings.stall_seconds)
+        for job in handed_on:
+            if not await self._queues.is_waiting(job.id, job.run):
+                async with self._database.transaction() as session:
+                    await repository.again(session, job.id, job.run, utc_now(), "handed on and not begun")
         async with self._database.transaction() as session:
             for job in await repository.stalled(session, self._settings.stall_seconds):
                 log.warning("job.stalled", job=job.id, kind=job.kind, run=job.run)

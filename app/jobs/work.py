@@ -46,6 +46,13 @@ class JobFailed(DocentError):
     title = "The job failed"
 
 
+class JobCancelled(DocentError):
+    """What those are told who wait for a job that an operator has cancelled."""
+
+    kind = "job-cancelled"
+    title = "The job was cancelled"
+
+
 Work = Callable[[JobRun], Awaitable[dict[str, Any] | None]]
 GiveUp = Callable[[str, str, DocentError], Awaitable[None]]
 
@@ -59,7 +66,7 @@ class Kind:
     """A kind of jobs.
 
     work: done at least once, and so written that twice does no harm. concurrency: how many of it at once in this
-    process. give_up: told of subject, job and error when a job fails for good, before it is shown as failed.
+    process. give_up: told of subject, job and error when a job fails for good or is cancelled, before it is shown so.
     """
 
     name: str

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from app.auth.bearer import described_token
 from app.auth.gate import Gate
+from app.description import EventStream
 from app.errors import DocentError
 from app.index.indexer import IndexReport, Progress
 from app.problems import problem, problem_responses
@@ -58,7 +59,7 @@ _RUN: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post("/index", response_class=EventSourceResponse, responses={**_RUN, **problem_responses(400)})
+@router.post("/index", response_class=EventStream, responses={**_RUN, **problem_responses(400)})
 async def index(body: IndexBody, queue: Queue) -> Response:
     """Index folders of this machine; events `index.progress`, then `index.completed` or `index.failed`."""
     return EventSourceResponse(_events(queue.index(body)))
@@ -79,7 +80,7 @@ async def list_sources(sources: Sources) -> list[SourceInfo]:
     return await sources.sources()
 
 
-@router.delete("/sources/{name}", response_class=EventSourceResponse, responses=_RUN)
+@router.delete("/sources/{name}", response_class=EventStream, responses=_RUN)
 async def delete_source(name: str, queue: Queue) -> Response:
     """Take a source out of the index; events as of `/index`."""
     return EventSourceResponse(_events(queue.remove(name)))

@@ -24,7 +24,7 @@ from app.models.ticket import Ticket
 from app.tickets import repository
 from app.tickets.decisions import Standing, combine, handoff_summary, never_over_a_person, nothing_asked
 from app.tickets.labels import suggested_labels
-from app.tickets.reading import ReadTicket, read_ticket
+from app.tickets.reading import ReadTicket, answerable, read_ticket
 from app.tickets.schemas import Mode, QuestionAnswer, TicketError, TicketResult
 from app.tickets.text.questions import TicketQuestion
 
@@ -103,7 +103,7 @@ class TicketAnswering:
             "terms": list(question.query_terms),
             "cut": list(read.cut),
         }
-        asked = Asked(new_answer_id(), ticket.conversation_id, question.text, question.query_terms)
+        asked = Asked(new_answer_id(), ticket.conversation_id, answerable(question), question.query_terms)
         shown: list[str | int] = []
         answer: Answer | None = None
         async with aclosing(self._answerer.answer(asked, read.history, trace)) as events:

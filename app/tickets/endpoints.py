@@ -118,7 +118,7 @@ async def add_message(
     _: System,
     tickets: Tickets,
     message_id: Annotated[
-        str | None, Query(pattern=r"^[^\0]{1,200}$", description="Your id of it, against repeats.")
+        str | None, Query(pattern=r"^[^\x00]{1,200}$", description="Your id of it, against repeats.")
     ] = None,
 ) -> TicketResponse:
     """Add a message. The requester's reopens the ticket; one of the team makes an answer in the making a draft."""

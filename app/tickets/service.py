@@ -8,7 +8,7 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from rapidfuzz.distance import Levenshtein
@@ -52,6 +52,10 @@ class TicketConflict(DocentError):
     title = "The ticket does not stand so"
 
 
+class _ChangedMeanwhile(TicketConflict):
+    """Somebody else wrote to the ticket between reading and writing."""
+
+
 class IdempotencyMismatch(DocentError):
     status = 409
     kind = "idempotency-mismatch"
@@ -89,21 +93,13 @@ class TicketsService:
             try:
                 async with self._database.transaction() as session:
                     known = await self._known(session, principal, request, key, digest)
-                    if known is None:
-                        ticket = await self._add(session, principal, request, origin, digest)
-                        if key is not None:
-                            session.add(
-                                IdempotencyKey(owner=principal.owner, key=key, request_hash=digest, ticket_id=ticket.id)
-                            )
-                            await session.flush()
-                        response = await ticket_response(session, ticket)
-                    else:
-                        response = await ticket_response(session, known)
-                        if key is not None and await session.get(IdempotencyKey, (principal.owner, key)) is None:
-                            session.add(
-                                IdempotencyKey(owner=principal.owner, key=key, request_hash=digest, ticket_id=known.id)
-                            )
-                            await session.flush()
+                    ticket = known or await self._add(session, principal, request, origin, digest)
+                    if key is not None and await session.get(IdempotencyKey, (principal.owner, key)) is None:
+                        session.add(
+                            IdempotencyKey(owner=principal.owner, key=key, request_hash=digest, ticket_id=ticket.id)
+                        )
+                        await session.flush()
+                    response = await ticket_response(session, ticket)
             except IntegrityError:
                 continue
             if known is None:
@@ -149,42 +145,45 @@ class TicketsService:
     async def change(self, ticket_id: str, change: TicketChange) -> TicketResponse:
         """Raises NotFound, or TicketConflict where it has another version than the change is meant for."""
         values = change.model_dump(exclude={"version"}, exclude_none=True)
-        async with self._database.transaction() as session:
+
+        async def write(session: AsyncSession) -> None:
             ticket = await self._as_meant(session, ticket_id, change.version)
-            if not await repository.write_if_version(session, ticket, **values):
-                raise _changed_meanwhile()
-            return await ticket_response(session, await repository.find_ticket(session, ticket_id))
+            await _write(session, ticket, **values)
+
+        return await self._writing(ticket_id, write)
 
     async def cancel(self, ticket_id: str) -> TicketResponse:
         """End a ticket that is not answered yet; nothing happens to a cancelled one. Raises TicketConflict."""
-        async with self._database.transaction() as session:
+
+        async def write(session: AsyncSession) -> None:
             ticket = await repository.find_ticket(session, ticket_id)
-            if ticket.state != "cancelled":
-                if ticket.state not in OPEN_STATES:
-                    raise TicketConflict(f"the ticket is {ticket.state}: there is nothing left to cancel")
-                if not await repository.write_if_version(session, ticket, state="cancelled", finished_at=utc_now()):
-                    raise _changed_meanwhile()
-                if ticket.job_id is not None:
-                    await cancel_job(session, ticket.job_id)
-            return await ticket_response(session, await repository.find_ticket(session, ticket_id))
+            if ticket.state == "cancelled":
+                return
+            if ticket.state not in OPEN_STATES:
+                raise TicketConflict(f"the ticket is {ticket.state}: there is nothing left to cancel")
+            await _write(session, ticket, state="cancelled", finished_at=utc_now())
+            if ticket.job_id is not None:
+                await cancel_job(session, ticket.job_id)
+
+        return await self._writing(ticket_id, write)
 
     async def add_message(self, ticket_id: str, message: Said, client_id: str | None = None) -> TicketResponse:
         """Store one more message. The requester's reopens the ticket: it is answered anew, with all that was said.
 
         client_id: the ticket system's own id of the message; a second one with it changes nothing.
         """
-        async with self._database.transaction() as session:
+
+        async def write(session: AsyncSession) -> None:
             ticket = await repository.find_ticket(session, ticket_id)
             if client_id and await repository.message_of_client(session, ticket_id, client_id):
-                return await ticket_response(session, ticket)
+                return
             reopening: dict[str, object] = {}
             if message.role == "requester":
-                if ticket.job_id is not None and ticket.state in OPEN_STATES:
-                    await cancel_job(session, ticket.job_id)
                 job = add_job(session, KIND, ticket_id)
                 reopening = {"state": "queued", "job_id": job.id, "finished_at": None, "error": None}
-            if not await repository.write_if_version(session, ticket, **reopening):
-                raise _changed_meanwhile()
+            await _write(session, ticket, **reopening)  # `ticket` stays as it was read
+            if reopening and ticket.state in OPEN_STATES and ticket.job_id is not None:
+                await cancel_job(session, ticket.job_id)
             session.add(
                 TicketMessage(
                     ticket_id=ticket_id,
@@ -196,7 +195,8 @@ class TicketsService:
                 )
             )
             await session.flush()
-            response = await ticket_response(session, await repository.find_ticket(session, ticket_id))
+
+        response = await self._writing(ticket_id, write)
         self._wake()
         return response
 
@@ -223,6 +223,20 @@ class TicketsService:
             )
             await session.flush()
             return outcome_response(outcome)
+
+    async def _writing(self, ticket_id: str, write: Callable[[AsyncSession], Awaitable[None]]) -> TicketResponse:
+        """What the ticket is after `write`, which is done anew where somebody else was faster.
+
+        Two events of a ticket that come at the same moment are both done.
+        """
+        for _ in range(_WRITES):
+            try:
+                async with self._database.transaction() as session:
+                    await write(session)
+                    return await ticket_response(session, await repository.find_ticket(session, ticket_id))
+            except _ChangedMeanwhile as error:
+                faster = error
+        raise faster
 
     async def forget_old_keys(self) -> None:
         async with self._database.transaction() as session:
@@ -284,8 +298,9 @@ class TicketsService:
         return ticket
 
 
-def _changed_meanwhile() -> TicketConflict:
-    return TicketConflict("the ticket was changed at the same moment: read it again, and repeat")
+async def _write(session: AsyncSession, ticket: Ticket, **values: object) -> None:
+    if not await repository.write_if_version(session, ticket, **values):
+        raise _ChangedMeanwhile("the ticket was changed at the same moment: read it again, and repeat")
 
 
 def _digest(request: TicketRequest) -> str:

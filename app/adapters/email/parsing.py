@@ -9,6 +9,7 @@ from email.headerregistry import AddressHeader
 from email.message import EmailMessage, MIMEPart
 from email.parser import BytesParser
 from email.policy import EmailPolicy
+from typing import cast
 
 # Parsing a header takes time with the square of its length: 18 s for one of 200,000 characters, 7 ms for 4,000.
 _HEADER_CHARS = 4_000
@@ -50,7 +51,7 @@ class Message:
         if len(_BOUNDARY.findall(raw)) > _MOST_BOUNDARIES:
             raise UnreadableMail("it has too many parts")
         try:
-            self._message: EmailMessage = BytesParser(EmailMessage, policy=_POLICY).parsebytes(raw)
+            self._message = cast("EmailMessage", BytesParser(EmailMessage, policy=_POLICY).parsebytes(raw))
         except _BROKEN as error:
             raise UnreadableMail(f"its parts cannot be told apart ({type(error).__name__})") from error
 

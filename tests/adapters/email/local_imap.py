@@ -64,6 +64,10 @@ class _Session(socketserver.StreamRequestHandler):
         except (_HangUp, OSError):
             pass
 
+    def finish(self) -> None:
+        super().finish()
+        self.connection.close()  # after STARTTLS another one than the server knows of
+
     def say(self, line: bytes) -> None:
         self.wfile.write(line + b"\r\n")
 

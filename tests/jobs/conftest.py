@@ -1,0 +1,3 @@
+from tests.service.fixtures import indexed, model, serve
+
+__all__ = ["indexed", "model", "serve"]

@@ -1,0 +1,110 @@
+"""A running service with something of everything in it, so that routes are called with ids that exist, too."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import requests
+from requests.auth import AuthBase
+
+from app.auth.keys import ApiKeys
+from tests.answering.lumen import write_pages
+from tests.answering.scripted_model import ScriptedModel
+from tests.chat.visiting import DOCS, GOOD, PORT, UNLIMITED, make_site, on_database
+from tests.service.serving import Service, until
+
+SECRET = "of the tests"  # noqa: S105
+SETTINGS = {
+    **UNLIMITED,
+    "TICKETS__TICKETS_PER_KEY": "1000000/minute",
+    "TICKETS__WAIT_SECONDS": "1",
+    "TICKETS__CALLBACK_HOSTS": "127.0.0.1",
+    "GITHUB__WEBHOOK_SECRET": SECRET,
+    "ZENDESK__WEBHOOK_SECRET": SECRET,
+    "DISCOURSE__WEBHOOK_SECRET": SECRET,
+    "LOG__LEVEL": "warning",
+}
+FINISHED = {"answered", "escalated", "failed"}
+
+
+@dataclass(frozen=True)
+class Known:
+    """keys: API keys by scope. ids: of what is there, by the names of path parameters. folder: to index from."""
+
+    url: str
+    keys: dict[str, str]
+    ids: dict[str, list[str]]
+    folder: Path
+
+
+class SignedBody(AuthBase):
+    """Signs what is sent to an adapter's webhook, as the other systems do."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        body = request.body or b""
+        body = body.encode() if isinstance(body, str) else body
+        time = datetime.now(UTC).isoformat()
+        by_body = "sha256=" + hmac.digest(SECRET.encode(), body, hashlib.sha256).hex()
+        by_time = base64.b64encode(hmac.digest(SECRET.encode(), time.encode() + body, hashlib.sha256)).decode()
+        request.headers["X-Hub-Signature-256"] = request.headers["X-Discourse-Event-Signature"] = by_body
+        request.headers["X-Zendesk-Webhook-Signature"] = by_time
+        request.headers["X-Zendesk-Webhook-Signature-Timestamp"] = time
+        return request
+
+
+@contextmanager
+def known_service(folder: Path, indexed: Path) -> Iterator[Known]:
+    """A service with the scripted model on a copy of `indexed`."""
+    with ScriptedModel() as model:
+        model.respond = lambda _: GOOD
+        with Service(folder, indexed, LLM__BASE_URL=model.base_url, **SETTINGS) as service:
+            yield _known(service, folder)
+
+
+def _known(service: Service, folder: Path) -> Known:
+    made = {
+        scope: on_database(service.data_dir, lambda database, scope=scope: ApiKeys(database).create("tests", scope))
+        for scope in ("chat", "tickets", "admin")
+    }
+    keys = {scope: key.token for scope, key in made.items()}
+    second = folder / "second"
+    second.mkdir()
+    for page in write_pages(folder / "pages").iterdir():
+        (second / page.name).write_bytes(page.read_bytes())
+    call = service.client
+    indexed = call.post("/api/v1/admin/index", json={"paths": [str(second)]})
+    assert "index.completed" in indexed.text, indexed.text
+    chat = {"Authorization": f"Bearer {keys['chat']}"}
+    answer = call.post("/api/v1/chat/messages", json={"question": PORT}, headers=chat).json()
+    finished = _ticket(service, "finished", callback_url="https://127.0.0.1:9/callback")
+    until(lambda: call.get(f"/api/v1/tickets/{finished}").json()["state"] in FINISHED)
+    cancelled = _ticket(service, "cancelled")
+    call.post(f"/api/v1/tickets/{cancelled}/cancel")
+    until(lambda: bool(call.get("/api/v1/admin/callbacks").json()))
+    ids = {
+        "site_key": [make_site(service.data_dir, DOCS)],
+        "answer_id": [answer["id"]],
+        "conversation_id": [answer["conversation_id"]],
+        "ticket_id": [finished, cancelled],
+        "job_id": [job["id"] for job in call.get("/api/v1/admin/jobs").json()],
+        "callback_id": [one["id"] for one in call.get("/api/v1/admin/callbacks").json()],
+        "name": [one["name"] for one in call.get("/api/v1/admin/sources").json() if one["location"] == str(second)],
+        "model_id": ["docent"],
+    }
+    assert all(ids.values()), ids
+    return Known(service.url, keys, ids, folder / "nothing")
+
+
+def _ticket(service: Service, name: str, **fields: Any) -> str:
+    made = service.client.post("/api/v1/tickets", json={"external_id": name, "body": PORT, **fields})
+    assert made.status_code == 202, made.text
+    found: str = made.json()["id"]
+    return found
