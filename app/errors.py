@@ -87,6 +87,12 @@ class IndexRejected(DocentError):
     title = "The new index was not put into service"
 
 
+class DatabaseUnavailable(DocentError):
+    status = 503
+    kind = "database-unavailable"
+    title = "The database does not answer"
+
+
 class EngineUnavailable(DocentError):
     status = 503
     kind = "engine-unavailable"

@@ -87,6 +87,7 @@ def create_app(settings: Settings, service: LocalService | None = None) -> FastA
     )
     app.state.settings = settings
     app.state.starters = handbook_endpoints.STARTER_QUESTIONS
+    app.state.service = service.number if service else 1
     app.state.token = service.token if service else secrets.token_urlsafe(32)
     app.state.metrics = Metrics()
     app.state.readiness = Readiness({"migrations": "not run yet", "index": "not open yet", "engine": "not started yet"})
@@ -139,7 +140,9 @@ async def _lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
         app.state.conversations = Conversations(settings, core.database, answerer, app.state.metrics, precedence)
         stack.push_async_callback(app.state.conversations.close)
         app.state.chat = ChatService(core.database, app.state.metrics)
-        working = await stack.enter_async_context(open_jobs(settings, core, answerer, precedence, app.state.metrics))
+        working = await stack.enter_async_context(
+            open_jobs(settings, core, answerer, precedence, app.state.metrics, app.state.service)
+        )
         app.state.jobs, app.state.tickets, app.state.outbox = working.runner, working.tickets, working.outbox
         app.state.adapters = working.adapters
         app.state.sources = SourcesService(core.catalog, core.library, core.indexer)

@@ -9,10 +9,12 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from app.errors import DocentError
+from app.errors import DatabaseUnavailable, DocentError
 
 log = structlog.get_logger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -101,6 +103,8 @@ def install_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(DocentError, _docent_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
+    for away in (OperationalError, InterfaceError, PoolTimeout):
+        app.add_exception_handler(away, _database_away)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -136,6 +140,12 @@ async def _http_error(_: Request, error: Exception) -> Response:
         "detail": str(error.detail),
     }
     return JSONResponse(body, error.status_code, headers=error.headers, media_type=MEDIA_TYPE)
+
+
+async def _database_away(_: Request, error: Exception) -> Response:
+    """The database is restarted, locked for too long, or cannot be reached. Its address is in the log alone."""
+    log.warning("database.away", error=type(error).__name__, detail=str(error.__cause__ or error).splitlines()[0])
+    return problem_response(DatabaseUnavailable("the database does not answer: try again in a moment", retry_after=5))
 
 
 async def _unexpected(_: Request, error: Exception) -> Response:

@@ -38,9 +38,11 @@ class Working:
 
 @asynccontextmanager
 async def open_jobs(
-    settings: Settings, core: Core, answerer: Answerer, precedence: Precedence, metrics: Metrics
+    settings: Settings, core: Core, answerer: Answerer, precedence: Precedence, metrics: Metrics, service: int
 ) -> AsyncIterator[Working]:
     """Begin to work off jobs, those of an earlier process first; at the end of the block what is at work is cut off.
+
+    service: number of this one among those of the data folder.
 
     Raises ConfigurationError for settings that cannot be.
     """
@@ -50,7 +52,7 @@ async def open_jobs(
         transport = PinnedTransport(allowed)
         stack.push_async_callback(transport.aclose)
         box = Outbox(database, transport, timedelta(hours=settings.tickets.secret_overlap_hours))
-        runner = JobRunner(settings.jobs, database, settings.data_dir, settings.database_url)
+        runner = JobRunner(settings.jobs, database, settings.data_dir, settings.database_url, service)
         tickets = TicketsService(settings.tickets, database, allowed, runner.wake)
         adapters = await stack.enter_async_context(open_adapters(settings, tickets))
         answers = TicketAnswering(database, answerer, core.library, precedence, metrics, notices.tell)

@@ -32,7 +32,6 @@ from app.chat.schemas import (
 from app.chat.service import ChatService
 from app.conversations.service import Conversations, NewQuestion
 from app.conversations.stream import AnswerStream
-from app.description import EventStream
 from app.errors import InvalidInput, NotReady
 from app.problems import problem_responses
 from app.runtime import Core
@@ -133,7 +132,7 @@ async def ask(body: AskRequest, request: Request, principal: Asker, talk: Talk) 
 
 @router.get(
     "/answers/{answer_id}/events",
-    response_class=EventStream,
+    response_class=Response,
     responses={200: {"content": EVENTS, "description": "The events, to the last one."}, **_CALLED},
 )
 async def resume(

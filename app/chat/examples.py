@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from app.description import event_stream
+
 ANSWER: dict[str, Any] = {
     "id": "ans_5f0c9e1b7a2d4c6e8f013579",
     "conversation_id": "conv_0a1b2c3d4e5f60718293a4b5",
@@ -48,9 +50,12 @@ def _events() -> str:
     )
 
 
-EVENTS = {
-    "text/event-stream": {
-        "schema": {"type": "string", "description": "Server-sent events, each with an id and data of JSON."},
-        "example": _events(),
-    }
-}
+EVENTS = event_stream(
+    "answer.started",
+    "answer.delta",
+    "answer.citation",
+    "answer.completed",
+    "answer.failed",
+    example=_events(),
+    numbered=True,
+)

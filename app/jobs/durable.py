@@ -22,12 +22,12 @@ RunJob = Callable[[str, int], Awaitable[None]]
 class DurableQueues:
     """Hands runs of jobs to DBOS, which calls `run_job` with the job's id and the run's number at least once each."""
 
-    def __init__(self, database_url: str, data_dir: Path, run_job: RunJob) -> None:
+    def __init__(self, database_url: str, data_dir: Path, service: int, run_job: RunJob) -> None:
         config = DBOSConfig(
             name="docent",
             system_database_url=_system_database(database_url),
             application_version=_WORKFLOW_VERSION,
-            executor_id=_executor_id(data_dir),
+            executor_id=_executor_id(data_dir, service),
             enable_otlp=False,
             log_level="ERROR",  # SQLite is what it warns of
             sys_db_pool_size=5,
@@ -78,9 +78,12 @@ def _system_database(database_url: str) -> str:
     return url.set(drivername=driver).render_as_string(hide_password=False)
 
 
-def _executor_id(data_dir: Path) -> str:
-    """Who this process is over restarts: what it has left behind is taken up by it, and not by another at work."""
-    path = data_dir / "executor"
+def _executor_id(data_dir: Path, service: int) -> str:
+    """Who this process is over restarts: what it has left behind is taken up by it, and not by another at work.
+
+    service: its number among those of the data folder.
+    """
+    path = data_dir / ("executor" if service == 1 else f"executor-{service}")
     if not path.exists():
         path.write_text(secrets.token_hex(8), encoding="ascii")
     return path.read_text(encoding="ascii").strip()

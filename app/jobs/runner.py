@@ -32,7 +32,9 @@ _CLOSE_SECONDS = 5
 class JobRunner:
     """One for a process. chores: small work of others that the sweep does besides, each time."""
 
-    def __init__(self, settings: JobSettings, database: Database, data_dir: Path, database_url: str) -> None:
+    def __init__(
+        self, settings: JobSettings, database: Database, data_dir: Path, database_url: str, service: int = 1
+    ) -> None:
         self._settings = settings
         self._database = database
         self._kinds: dict[str, Kind] = {}
@@ -42,7 +44,7 @@ class JobRunner:
         self._closing = False
         self._hourly_at = 0.0
         self._sweeper: asyncio.Task[None] | None = None
-        self._queues = DurableQueues(database_url, data_dir, self._run)
+        self._queues = DurableQueues(database_url, data_dir, service, self._run)
 
     def register(self, kind: Kind) -> None:
         """Before `start`."""

@@ -22,6 +22,7 @@ from app.auth.principal import Principal
 from app.config import Settings
 from app.conversations.service import Conversations
 from app.conversations.stream import AnswerStream
+from app.description import event_stream
 from app.errors import DocentError, Forbidden, NotReady
 from app.openai_api import service
 from app.openai_api.completion import COMPLETION, model_list, model_object
@@ -91,6 +92,11 @@ def conversations(request: Request) -> Conversations:
     return talk
 
 
+_CHUNKS = (
+    'data: {"id":"chatcmpl-5f0c9e1b7a2d4c6e8f013579","object":"chat.completion.chunk","created":1795305600,'
+    '"model":"docent","choices":[{"index":0,"delta":{"content":"Run it."},"logprobs":null,"finish_reason":null}]}\n\n'
+    "data: [DONE]\n\n"
+)
 Asker = Annotated[Principal, Depends(asker)]
 
 
@@ -114,9 +120,7 @@ async def model(model_id: str) -> dict[str, Any]:
         200: {
             "content": {
                 "application/json": {"schema": {"type": "object"}, "example": COMPLETION},
-                "text/event-stream": {
-                    "schema": {"type": "string", "description": "Chunks as data of JSON, and `[DONE]`."}
-                },
+                **event_stream(example=_CHUNKS),
             },
             "description": "A chat.completion, or its chunks with `stream`.",
         },

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from app.auth.bearer import described_token
 from app.auth.gate import Gate
-from app.description import EventStream
+from app.description import event_stream
 from app.errors import DocentError
 from app.index.indexer import IndexReport, Progress
 from app.problems import problem, problem_responses
@@ -46,20 +46,20 @@ router = APIRouter(
     dependencies=[described_token("admin"), Depends(operator)],
     responses=problem_responses(401, 403, 422, 429),
 )
-_EVENTS = {
-    "text/event-stream": {
-        "schema": {"type": "string", "description": "Server-sent events with data of JSON."},
-        "example": 'event: index.progress\ndata: {"phase":"read","done":1,"total":12,"item":"start.md"}\n\n'
-        'event: index.failed\ndata: {"problem":{"type":"urn:docent:problem:index-locked","title":"Another indexer is '
-        'running","status":409,"detail":"another index run is going on: wait for its end"}}\n\n',
-    }
-}
+_EVENTS = event_stream(
+    "index.progress",
+    "index.completed",
+    "index.failed",
+    example='event: index.progress\ndata: {"phase":"read","done":1,"total":12,"item":"start.md"}\n\n'
+    'event: index.failed\ndata: {"problem":{"type":"urn:docent:problem:index-locked","title":"Another indexer is '
+    'running","status":409,"detail":"another index run is going on: wait for its end"}}\n\n',
+)
 _RUN: dict[int | str, dict[str, Any]] = {
     200: {"content": _EVENTS, "description": "Progress, and last `index.completed` or `index.failed`."}
 }
 
 
-@router.post("/index", response_class=EventStream, responses={**_RUN, **problem_responses(400)})
+@router.post("/index", response_class=Response, responses={**_RUN, **problem_responses(400)})
 async def index(body: IndexBody, queue: Queue) -> Response:
     """Index folders of this machine; events `index.progress`, then `index.completed` or `index.failed`."""
     return EventSourceResponse(_events(queue.index(body)))
@@ -80,7 +80,7 @@ async def list_sources(sources: Sources) -> list[SourceInfo]:
     return await sources.sources()
 
 
-@router.delete("/sources/{name}", response_class=EventStream, responses=_RUN)
+@router.delete("/sources/{name}", response_class=Response, responses=_RUN)
 async def delete_source(name: str, queue: Queue) -> Response:
     """Take a source out of the index; events as of `/index`."""
     return EventSourceResponse(_events(queue.remove(name)))

@@ -84,7 +84,7 @@ def _known(service: Service, folder: Path) -> Known:
     assert "index.completed" in indexed.text, indexed.text
     chat = {"Authorization": f"Bearer {keys['chat']}"}
     answer = call.post("/api/v1/chat/messages", json={"question": PORT}, headers=chat).json()
-    finished = _ticket(service, "finished", callback_url="https://127.0.0.1:9/callback")
+    finished = _ticket(service, "finished", callback_url="https://127.0.0.1:19999/callback")
     until(lambda: call.get(f"/api/v1/tickets/{finished}").json()["state"] in FINISHED)
     cancelled = _ticket(service, "cancelled")
     call.post(f"/api/v1/tickets/{cancelled}/cancel")

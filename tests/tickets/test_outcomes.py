@@ -1,0 +1,57 @@
+"""What became of an answer: material for training."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.answering.scripted_model import ScriptedModel
+from tests.chat.visiting import VisitedService, problem
+from tests.tickets.ticketing import GOOD, SHOWN, TICKETS, answered, ticket_of
+
+
+def test_what_became_of_an_answer(tickets: VisitedService, asked_model: ScriptedModel) -> None:
+    asked_model.respond = lambda _: GOOD
+    ticket = answered(tickets)
+    path = f"{TICKETS}/{ticket['id']}/outcome"
+    assert ticket["outcome"] is None
+
+    accepted = tickets.client.put(path, json={"outcome": "accepted", "by": "agent-7"})
+    assert accepted.status_code == 200
+    assert (accepted.json()["edit_distance"], accepted.json()["by"]) == (0.0, "agent-7")
+
+    sent = SHOWN.removesuffix(" [1]").replace("7070", "7071")
+    edited = tickets.client.put(path, json={"outcome": "edited", "text": sent}).json()
+    assert edited["edit_distance"] == pytest.approx(1 / len(sent), abs=1e-4)  # markers are not edits
+    assert ticket_of(tickets, ticket["id"])["outcome"] == edited
+
+    rejected = tickets.client.put(path, json={"outcome": "rejected", "by": "agent-8"}).json()
+    assert (rejected["edit_distance"], rejected["text"], rejected["by"]) == (None, None, "agent-8")
+    other = tickets.client.put(path, json={"outcome": "rejected", "text": "Q"}).json()
+    assert 0.9 < other["edit_distance"] <= 1
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        {"outcome": "edited"},
+        {"outcome": "edited", "text": "  "},
+        {"outcome": "accepted", "text": "Something else."},
+        {"outcome": "liked"},
+        {},
+    ],
+)
+def test_outcomes_that_are_none(
+    tickets: VisitedService, asked_model: ScriptedModel, outcome: dict[str, str]
+) -> None:
+    asked_model.respond = lambda _: GOOD
+    path = f"{TICKETS}/{answered(tickets)['id']}/outcome"
+    assert tickets.client.put(path, json=outcome).status_code == 422
+
+
+def test_an_outcome_needs_an_answer(tickets: VisitedService, asked_model: ScriptedModel) -> None:
+    asked_model.respond = lambda _: GOOD
+    made = tickets.client.post(TICKETS, json={"body": "Where are the logs?"}).json()
+    cancelled = tickets.client.post(f"{TICKETS}/{made['id']}/cancel")
+    if cancelled.status_code == 200:  # it was not answered in between
+        path = f"{TICKETS}/{made['id']}/outcome"
+        assert "cancelled" in problem(tickets.client.put(path, json={"outcome": "accepted"}), 409, "ticket-conflict")["detail"]
