@@ -17,7 +17,8 @@ def event_stream(*events: str, example: str, numbered: bool = False) -> dict[str
 
     numbered: each has an id. Routes that give nothing else have `response_class=Response`: it has no media type.
     """
-    fields: dict[str, Any] = {"data": {"type": "string", "description": "JSON, unless it says otherwise."}}
+    data = "JSON." if events else "JSON, and `[DONE]` at the end."
+    fields: dict[str, Any] = {"data": {"type": "string", "description": data}}
     if events:
         fields["event"] = {"type": "string", "enum": list(events)}
     if numbered:

@@ -223,7 +223,7 @@ def _callback(callback_id: str) -> str:
     return f"{_ADMIN}/callbacks/{quote(callback_id, safe='')}"
 
 
-def _given(**values: Any) -> dict[str, Any]:
+def _given(**values: object) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 Decision = Literal["reply", "draft", "escalate"]
+Kind = Literal["generated", "extractive", "none"]
 Mode = Literal["draft", "auto"]
 Format = Literal["text", "html"]
 Role = Literal["requester", "agent"]
@@ -56,7 +57,7 @@ class _Answered(_Model):
     decision: Decision
     confidence: float
     reasons: list[str]
-    kind: str
+    kind: Kind
     text: str
     citations: list[Citation]
     model: str

@@ -124,7 +124,7 @@ async def model(model_id: str) -> dict[str, Any]:
             },
             "description": "A chat.completion, or its chunks with `stream`.",
         },
-        **error_responses(409, 503),
+        **error_responses(404, 409, 503),
     },
 )
 async def chat_completions(

@@ -94,7 +94,8 @@ class TicketsService:
                 async with self._database.transaction() as session:
                     known = await self._known(session, principal, request, key, digest)
                     ticket = known or await self._add(session, principal, request, origin, digest)
-                    if key is not None and await session.get(IdempotencyKey, (principal.owner, key)) is None:
+                    # With a new ticket a key is always new: one that is not, by now, undoes the ticket.
+                    if key is not None and (known is None or await self._is_new(session, principal, key)):
                         session.add(
                             IdempotencyKey(owner=principal.owner, key=key, request_hash=digest, ticket_id=ticket.id)
                         )
@@ -260,6 +261,10 @@ class TicketsService:
                 "add messages to that one, or change it"
             )
         return ticket
+
+    @staticmethod
+    async def _is_new(session: AsyncSession, principal: Principal, key: str) -> bool:
+        return await session.get(IdempotencyKey, (principal.owner, key)) is None
 
     @staticmethod
     async def _add(

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,12 +37,16 @@ FINISHED = {"answered", "escalated", "failed"}
 
 @dataclass(frozen=True)
 class Known:
-    """keys: API keys by scope. ids: of what is there, by the names of path parameters. folder: to index from."""
+    """keys: API keys by scope. ids: of what is there, by the names of path parameters. folder: to index from.
+
+    statuses: what was got, by route.
+    """
 
     url: str
     keys: dict[str, str]
     ids: dict[str, list[str]]
     folder: Path
+    statuses: dict[str, set[int]] = field(default_factory=dict)
 
 
 class SignedBody(AuthBase):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jsonschema_rs
 import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis import checks
@@ -37,13 +38,14 @@ INDEX = "/api/v1/admin/index"
 
 
 @SCHEMA.parametrize()
-@settings(max_examples=20, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 def test_route_does_as_described(case: schemathesis.Case, known: Known) -> None:
     _aim(case, known)
     scopes = [scope for one in case.operation.definition.raw.get("security", ()) for scope in one["bearer"]]
     headers = {"Authorization": f"Bearer {known.keys[scopes[0]]}"} if scopes else {}
     signed = {"auth": SignedBody()} if "/adapters/" in case.path else {}
-    case.call_and_validate(base_url=known.url, headers=headers, checks=CHECKS, timeout=60, **signed)
+    got = case.call_and_validate(base_url=known.url, headers=headers, checks=CHECKS, timeout=60, **signed)
+    known.statuses.setdefault(case.operation.label, set()).add(got.status_code)
 
 
 def _aim(case: schemathesis.Case, known: Known) -> None:
@@ -66,3 +68,40 @@ def _below(value: Any, folder: Path) -> Any:
 
 def test_service_gives_the_description_that_was_tested(known: Known) -> None:
     assert httpx.get(f"{known.url}/openapi.json", trust_env=False).json() == DESCRIPTION
+
+
+def test_every_route_was_reached_and_did_its_work(known: Known) -> None:
+    """Last, for it looks at what the tests before it got."""
+    routes = {f"{method.upper()} {path}" for path, methods in DESCRIPTION["paths"].items() for method in methods}
+    assert set(known.statuses) == routes
+    assert {route for route, got in known.statuses.items() if min(got) >= 300} == set()
+
+
+def test_examples_fit_their_schemas() -> None:
+    checked = 0
+    for methods in DESCRIPTION["paths"].values():
+        for operation in methods.values():
+            for response in operation["responses"].values():
+                for content in response.get("content", {}).values():
+                    if "example" in content and "schema" in content:
+                        _check(content["example"], content["schema"])
+                        checked += 1
+    for name, schema in DESCRIPTION["components"]["schemas"].items():
+        for example in schema.get("examples", ()):
+            _check(example, {"$ref": f"#/components/schemas/{name}"})
+            checked += 1
+    assert checked > 100
+
+
+def _check(example: Any, schema: dict[str, Any]) -> None:
+    jsonschema_rs.validator_for({**schema, "components": DESCRIPTION["components"]}).validate(example)
+
+
+def test_description_says_what_every_route_needs() -> None:
+    public = {"/api/v1/chat/sites/{site_key}", "/api/v1/chat/sessions", "/livez", "/readyz"}
+    scopes = {"/api/v1/chat": "chat", "/v1": "chat", "/api/v1/tickets": "tickets", "/api/v1/admin": "admin"}
+    for path, methods in DESCRIPTION["paths"].items():
+        for method, operation in methods.items():
+            needed = next((scope for start, scope in scopes.items() if path.startswith(start)), "admin")
+            is_open = path in public or path.startswith("/api/v1/adapters")
+            assert operation.get("security") == (None if is_open else [{"bearer": [needed]}]), f"{method} {path}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
-from tests.answering.scripted_model import ScriptedModel
+from tests.answering.scripted_model import Reply, ScriptedModel
 from tests.chat.visiting import VisitedService, problem
-from tests.tickets.ticketing import GOOD, SHOWN, TICKETS, answered, ticket_of
+from tests.tickets.ticketing import GOOD, SHOWN, TICKETS, answered, created, ticket_of
 
 
 def test_what_became_of_an_answer(tickets: VisitedService, asked_model: ScriptedModel) -> None:
@@ -40,18 +42,18 @@ def test_what_became_of_an_answer(tickets: VisitedService, asked_model: Scripted
         {},
     ],
 )
-def test_outcomes_that_are_none(
-    tickets: VisitedService, asked_model: ScriptedModel, outcome: dict[str, str]
-) -> None:
+def test_outcomes_that_are_none(tickets: VisitedService, asked_model: ScriptedModel, outcome: dict[str, str]) -> None:
     asked_model.respond = lambda _: GOOD
     path = f"{TICKETS}/{answered(tickets)['id']}/outcome"
     assert tickets.client.put(path, json=outcome).status_code == 422
 
 
 def test_an_outcome_needs_an_answer(tickets: VisitedService, asked_model: ScriptedModel) -> None:
-    asked_model.respond = lambda _: GOOD
-    made = tickets.client.post(TICKETS, json={"body": "Where are the logs?"}).json()
-    cancelled = tickets.client.post(f"{TICKETS}/{made['id']}/cancel")
-    if cancelled.status_code == 200:  # it was not answered in between
-        path = f"{TICKETS}/{made['id']}/outcome"
-        assert "cancelled" in problem(tickets.client.put(path, json={"outcome": "accepted"}), 409, "ticket-conflict")["detail"]
+    go_on = threading.Event()
+    asked_model.say(Reply(GOOD, waits=go_on))
+    path = f"{TICKETS}/{created(tickets)['id']}"
+    cancelled = tickets.client.post(f"{path}/cancel").json()
+    refused = tickets.client.put(f"{path}/outcome", json={"outcome": "accepted"})
+    go_on.set()
+    assert cancelled["state"] == "cancelled"
+    assert "cancelled" in problem(refused, 409, "ticket-conflict")["detail"]
