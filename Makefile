@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 ARGS ?=
+# Tests that keep nothing in a database, or nothing that another one could keep otherwise.
+NO_DATABASE := adapters answering calibration docs handbook index/readers llm schema tickets/text
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-test serve test check format bench browser shared postgresql widget widget-tools clean
@@ -41,7 +43,7 @@ browser: install-test ## Run the tests in Chromium (/usr/bin/chromium).
 	@$(BIN)/python -m pytest -q -m browser $(ARGS)
 
 postgresql: install-test ## Run the tests on a PostgreSQL cluster of their own (Debian: apt-get install postgresql).
-	@$(BIN)/python -m pytest -q --postgresql -m "not browser and not shared" $(ARGS)
+	@$(BIN)/python -m pytest -q --postgresql -m "not browser and not shared" $(NO_DATABASE:%=--ignore=tests/%) $(ARGS)
 
 shared: install-test ## Run the tests on the Nitro corpus (NITRO=folder with docs/).
 	@$(BIN)/python -m pytest -q -m shared $(ARGS)

@@ -41,7 +41,7 @@ def application(metrics: Metrics) -> FastAPI:
     app.add_api_route("/crash", _crash)
     app.add_api_route("/refuse", _refuse)
     install_problem_handlers(app)
-    app.add_middleware(BodyLimit, limit=LIMIT)
+    app.add_middleware(BodyLimit, limit=LIMIT, larger={"/echo/large": 2 * LIMIT})
     app.add_middleware(AllowedHosts, hosts="docent.example.com *.example.org")
     app.add_middleware(RequestContext, metrics=metrics)
     return app
@@ -88,6 +88,11 @@ async def test_names_in_paths_make_no_series(client: httpx.AsyncClient, metrics:
         assert (await client.get(f"/echo/{name}")).status_code == 200
     assert _count(metrics, method="GET", route="/echo/{name}", status="200") == 4
     assert b"two" not in metrics.text()
+
+
+@pytest.mark.parametrize(("size", "status"), [(LIMIT + 1, 200), (2 * LIMIT, 200), (2 * LIMIT + 1, 413)])
+async def test_a_larger_limit_for_a_path(client: httpx.AsyncClient, size: int, status: int) -> None:
+    assert (await client.post("/echo/large", content=b"x" * size)).status_code == status
 
 
 @pytest.mark.parametrize(("size", "status"), [(0, 200), (LIMIT, 200), (LIMIT + 1, 413), (100_000, 413)])

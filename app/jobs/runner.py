@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,8 @@ class JobRunner:
         """Runs that are at work are cut off, and begun anew by whoever comes next."""
         self._closing = True
         if self._sweeper is not None:
+            self._wake.set()
+            await asyncio.wait({self._sweeper}, timeout=_CLOSE_SECONDS)
             self._sweeper.cancel()
             await asyncio.wait({self._sweeper})
         while self._runs:  # each takes itself out when its end is written; one may have been about to begin
@@ -166,7 +169,7 @@ class JobRunner:
             await repository.cancelled(session, run.id, run.run)
 
     async def _sweep_for_ever(self) -> None:
-        while True:
+        while not self._closing:
             sweep = asyncio.ensure_future(self._sweep())
             try:
                 await asyncio.wait({sweep})
@@ -174,12 +177,13 @@ class JobRunner:
                 sweep.cancel()
             if not sweep.cancelled() and sweep.exception() is not None:  # such as a database that is away
                 log.error("jobs.sweep_failed", exc_info=sweep.exception())
-            try:
-                await asyncio.wait_for(self._wake.wait(), self._settings.sweep_seconds)
-            except TimeoutError:
-                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._settings.sweep_seconds):
+                    await self._wake.wait()
 
     async def _sweep(self) -> None:
+        if self._closing:  # it was told between two sweeps
+            return
         self._wake.clear()
         for chore in self._chores:
             await chore()
@@ -198,6 +202,8 @@ class JobRunner:
 
     async def _enqueue(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
+            if self._closing:
+                return
             await self._queues.enqueue(job.kind, job.id, job.run)
             async with self._database.transaction() as session:
                 await repository.mark_enqueued(session, job)

@@ -110,8 +110,9 @@ def never_over_a_person(result: TicketResult, standing: Standing) -> TicketResul
 def handoff_summary(result: TicketResult, subject: str, product_version: str, terms: Sequence[str]) -> str:
     """What a person should know who takes the ticket over: what is asked, why it came to them, what was found."""
     lines = []
-    asked = [one.asked for one in result.questions] or [subject]
-    lines.append("Asked: " + " / ".join(_one_line(one) for one in asked if one))
+    asked = [_one_line(one.asked) for one in result.questions] or [_one_line(subject)]
+    if any(asked):
+        lines.append("Asked: " + " / ".join(filter(None, asked)))
     if product_version:
         lines.append(f"Product version: {product_version}")
     if terms:

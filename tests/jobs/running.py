@@ -33,7 +33,7 @@ class Running:
             return await find_job(session, job_id)
 
     async def until(self, job_id: str, *states: str) -> Job:
-        while (job := await self.job(job_id)).state not in (states or FINISHED):
+        while (job := await self.job(job_id)).state not in (states or FINISHED):  # noqa: ASYNC110  (nothing tells)
             await asyncio.sleep(0.02)
         return job
 

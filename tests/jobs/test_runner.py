@@ -70,7 +70,7 @@ async def test_what_passes_is_tried_again_later_and_not_for_ever(settings: Setti
 
     async with running(settings, Kind("work", away, 1, given), max_runs=2) as at:
         job_id = await at.add("work", "a")
-        while (job := await at.job(job_id)).run == 1:
+        while (job := await at.job(job_id)).run == 1:  # noqa: ASYNC110  (nothing tells)
             await asyncio.sleep(0.02)
         assert (job.state, job.reason) == ("queued", "the model is away")
         assert timedelta() < job.due_at - utc_now() <= timedelta(seconds=2)
@@ -205,7 +205,7 @@ async def test_a_hung_run_cannot_write_any_more(settings: Settings) -> None:
         await at.write(job_id, beat_at=utc_now() - timedelta(seconds=11))
         job = await at.until(job_id)
         assert (job.state, job.result) == ("succeeded", {"run": 2})
-        while 1 not in ended:  # it is told that it is over
+        while 1 not in ended:  # it is told that it is over  # noqa: ASYNC110  (nothing tells)
             await asyncio.sleep(0.05)
         assert (await at.job(job_id)).result == {"run": 2}
 
@@ -242,6 +242,6 @@ async def test_finished_jobs_are_forgotten_in_time(settings: Settings) -> None:
         await at.write(old, finished_at=utc_now() - timedelta(days=31))
     async with running(settings, Kind("work", poisoned, 1)) as at:
         jobs = JobsService(at.database)
-        while len(await jobs.list(None, None, 10)) == 2:
+        while len(await jobs.list(None, None, 10)) == 2:  # noqa: ASYNC110  (nothing tells)
             await asyncio.sleep(0.02)
         assert [job.id for job in await jobs.list("work", "succeeded", 10)] == [new]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -66,14 +68,37 @@ class SignedBody(AuthBase):
 
 @contextmanager
 def known_service(folder: Path, indexed: Path) -> Iterator[Known]:
-    """A service with the scripted model on a copy of `indexed`."""
-    with ScriptedModel() as model:
+    """A service with the scripted model on a copy of `indexed`, and a receiver of its callbacks."""
+    with ScriptedModel() as model, _receiver() as receiver:
         model.respond = lambda _: GOOD
         with Service(folder, indexed, LLM__BASE_URL=model.base_url, **SETTINGS) as service:
-            yield _known(service, folder)
+            yield _known(service, folder, receiver)
 
 
-def _known(service: Service, folder: Path) -> Known:
+class _Receiver(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def _receiver() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Receiver)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/callback"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _known(service: Service, folder: Path, receiver: str) -> Known:
     made = {
         scope: on_database(service.data_dir, lambda database, scope=scope: ApiKeys(database).create("tests", scope))
         for scope in ("chat", "tickets", "admin")
@@ -88,11 +113,11 @@ def _known(service: Service, folder: Path) -> Known:
     assert "index.completed" in indexed.text, indexed.text
     chat = {"Authorization": f"Bearer {keys['chat']}"}
     answer = call.post("/api/v1/chat/messages", json={"question": PORT}, headers=chat).json()
-    finished = _ticket(service, "finished", callback_url="https://127.0.0.1:19999/callback")
+    finished = _ticket(service, "finished", callback_url=receiver)
     until(lambda: call.get(f"/api/v1/tickets/{finished}").json()["state"] in FINISHED)
     cancelled = _ticket(service, "cancelled")
     call.post(f"/api/v1/tickets/{cancelled}/cancel")
-    until(lambda: bool(call.get("/api/v1/admin/callbacks").json()))
+    until(lambda: [one["state"] for one in call.get("/api/v1/admin/callbacks").json()] == ["delivered"])
     ids = {
         "site_key": [make_site(service.data_dir, DOCS)],
         "answer_id": [answer["id"]],
