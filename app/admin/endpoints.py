@@ -72,7 +72,7 @@ async def get_job(job_id: JobPath, jobs: Jobs) -> JobResponse:
 
 @router.post("/jobs/{job_id}/cancel", responses=problem_responses(404, 409))
 async def cancel_job(job_id: JobPath, jobs: Jobs) -> JobResponse:
-    """End a job: one that waits at once, one that runs within seconds."""
+    """End a job, within seconds."""
     return JobResponse.model_validate(await jobs.cancel(job_id))
 
 

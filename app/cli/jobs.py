@@ -51,7 +51,7 @@ def show(job_id: JobId, as_json: AsJson = False) -> None:
 
 @jobs_app.command("cancel")
 def cancel(job_id: JobId) -> None:
-    """End a job: one that waits at once, one that runs within seconds."""
+    """End a job, within seconds."""
     from app.admin.service import JobsService  # noqa: PLC0415
 
     job = on_database(lambda database: JobsService(database).cancel(job_id))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import warnings
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID
@@ -14,6 +15,7 @@ from sqlalchemy.engine import make_url
 # so that an update strands none. To be raised when the workflow's arguments or steps change.
 _WORKFLOW_VERSION = "1"
 _POLL_SECONDS = 0.25
+_FORGOTTEN_AT_ONCE = 500
 _RECOVERIES = 1000  # the job's own count of starts is what ends it
 
 RunJob = Callable[[str, int], Awaitable[None]]
@@ -64,6 +66,21 @@ class DurableQueues:
         """Whether a run is still in its queue."""
         workflow = await DBOS.get_workflow_status_async(f"{job_id}.{number}")
         return workflow is not None and workflow.status == "ENQUEUED"
+
+    @staticmethod
+    async def forget(before: datetime) -> None:
+        """Take runs that ended before out of DBOS's tables, which would grow for ever."""
+        while True:
+            ended = await DBOS.list_workflows_async(
+                status=["SUCCESS", "ERROR", "CANCELLED"],
+                completed_before=before.isoformat(),
+                limit=_FORGOTTEN_AT_ONCE,
+                load_input=False,
+                load_output=False,
+            )
+            if not ended:
+                return
+            await DBOS.delete_workflows_async([workflow.workflow_id for workflow in ended])
 
     @staticmethod
     def close(seconds: int) -> None:

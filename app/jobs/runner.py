@@ -197,8 +197,10 @@ class JobRunner:
         await self._enqueue([job for job in jobs if job.kind in self._kinds])
 
     async def _forget_finished(self) -> None:
+        before = utc_now() - timedelta(days=self._settings.keep_days)
         async with self._database.transaction() as session:
-            await repository.forget_finished(session, utc_now() - timedelta(days=self._settings.keep_days))
+            await repository.forget_finished(session, before)
+        await self._queues.forget(before)
 
     async def _enqueue(self, jobs: Sequence[Job]) -> None:
         for job in jobs:

@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from dbos import DBOS
 
 from app.admin.service import JobConflict, JobsService
 from app.config import Settings
@@ -245,3 +246,19 @@ async def test_finished_jobs_are_forgotten_in_time(settings: Settings) -> None:
         while len(await jobs.list(None, None, 10)) == 2:  # noqa: ASYNC110  (nothing tells)
             await asyncio.sleep(0.02)
         assert [job.id for job in await jobs.list("work", "succeeded", 10)] == [new]
+
+
+async def test_runs_that_ended_long_ago_are_forgotten(settings: Settings) -> None:
+    async def work(_: JobRun) -> None:
+        return
+
+    async with running(settings, Kind("work", work, 1)) as at:
+        job_id = await at.add("work", "a")
+        await at.until(job_id)
+        queues = at.runner._queues
+        await queues.forget(utc_now() - timedelta(minutes=5))
+        assert await DBOS.get_workflow_status_async(f"{job_id}.1") is not None
+        while (await DBOS.get_workflow_status_async(f"{job_id}.1")).status != "SUCCESS":  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        await queues.forget(utc_now() + timedelta(minutes=5))
+        assert await DBOS.get_workflow_status_async(f"{job_id}.1") is None
