@@ -12,7 +12,16 @@ import pytest
 import structlog
 from fastapi import FastAPI
 
-from app.config import EmbeddingSettings, LimitSettings, LLMSettings, LogSettings, ServerSettings, Settings
+from app.callbacks.outbox import queue_callback
+from app.config import (
+    EmbeddingSettings,
+    LimitSettings,
+    LLMSettings,
+    LogSettings,
+    ServerSettings,
+    Settings,
+    TicketSettings,
+)
 from app.index.indexer import IndexRequest
 from app.local_service import LocalService
 from app.logs import configure_logs
@@ -26,6 +35,7 @@ from tests.service.fixtures import indexed
 __all__ = ["indexed"]
 
 ORIGIN = "http://127.0.0.1"  # of the application
+TICKETS = "/api/v1/tickets"
 LOCAL_TOKEN = "the token of the command line, which no answer may hold"  # noqa: S105
 
 
@@ -44,6 +54,7 @@ class Opened:
     keys: dict[str, str]
     answer_id: str
     conversation_id: str
+    ids: dict[str, str]
     docs: Path
     log: io.StringIO
     secrets: tuple[str, ...]
@@ -83,6 +94,16 @@ def opened_app(settings: Settings, model: ScriptedModel, log: io.StringIO, tmp_p
     return _open(settings, model.base_url, log, tmp_path)
 
 
+async def _ticket(app: FastAPI, client: httpx.AsyncClient, key: str) -> dict[str, str]:
+    """A finished ticket with its job, and a callback that was delivered."""
+    headers = {"Authorization": f"Bearer {key}", "Prefer": "wait=60"}
+    ticket = (await client.post(TICKETS, json={"body": PORT}, headers=headers)).json()
+    async with app.state.core.database.transaction() as session:
+        callback = queue_callback(session, ticket["id"], "ticket.answered", "https://127.0.0.1/hook", {})
+        callback.state = "delivered"
+    return {"ticket_id": ticket["id"], "job_id": ticket["job_id"], "callback_id": callback.id}
+
+
 @asynccontextmanager
 async def _open(settings: Settings, base_url: str, log: io.StringIO, folder: Path) -> AsyncIterator[Opened]:
     limits = dict.fromkeys(LimitSettings.model_fields, "1000000/minute")
@@ -92,6 +113,7 @@ async def _open(settings: Settings, base_url: str, log: io.StringIO, folder: Pat
             "llm": LLMSettings(base_url=base_url),
             "limits": LimitSettings.model_validate(limits),
             "server": ServerSettings(resume_seconds=0),
+            "tickets": TicketSettings(tickets_per_key="1000000/minute"),
         }
     )
     docs = write_pages(folder / "lumen")
@@ -119,6 +141,7 @@ async def _open(settings: Settings, base_url: str, log: io.StringIO, folder: Pat
             keys=keys,
             answer_id=asked.json()["id"],
             conversation_id=asked.json()["conversation_id"],
+            ids=await _ticket(app, client, keys["tickets"]),
             docs=docs,
             log=log,
             secrets=(LOCAL_TOKEN, (settings.data_dir / "session.key").read_text(), session, *keys.values()),

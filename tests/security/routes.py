@@ -41,10 +41,17 @@ class Operation:
         return (self.method, self.path) in PUBLIC
 
     @property
+    def is_signed(self) -> bool:
+        """Whether a signature over the body opens it, and no token: see tests/adapters."""
+        return self.path.startswith("/api/v1/adapters/")
+
+    @property
     def scope(self) -> str:
-        """Who may call it: session, chat or admin."""
+        """Who may call it: session, chat, tickets or admin."""
         if self.path.startswith("/v1/"):
             return "chat"
+        if self.path.startswith("/api/v1/tickets"):
+            return "tickets"
         return "session" if self.path.startswith("/api/v1/chat/") else "admin"
 
 
@@ -68,6 +75,13 @@ def bodies(site: str, session: str, conversation_id: str, docs: str) -> dict[str
         "/api/v1/chat/messages": {"question": PORT, "conversation_id": conversation_id, "message_id": None},
         "/api/v1/chat/answers/{answer_id}/feedback": {"rating": "up", "comment": "good"},
         "/api/v1/chat/conversations/{conversation_id}/escalation": {"contact": "me@example.org", "message": "help"},
+        "/api/v1/tickets": {"body": PORT, "subject": "Ports", "labels": ["port"], "mode": "auto", "callback_url": None},
+        "/api/v1/tickets/{ticket_id}": {"assignee": "agent-1", "labels": ["port"]},
+        "/api/v1/tickets/{ticket_id}/messages": {"role": "agent", "body": "I look into it.", "format": "text"},
+        "/api/v1/tickets/{ticket_id}/outcome": {"outcome": "edited", "text": "It is 7070.", "by": "agent-1"},
+        "/api/v1/adapters/github": {"action": "opened"},
+        "/api/v1/adapters/zendesk": {"event": "created"},
+        "/api/v1/adapters/discourse": {"post": {"id": 1}},
         "/api/v1/admin/index": {"paths": [docs], "base_url": None, "rebuild": False},
         "/v1/chat/completions": {
             "model": "docent",
@@ -80,9 +94,10 @@ def bodies(site: str, session: str, conversation_id: str, docs: str) -> dict[str
     }
 
 
-def path_values(site: str, answer_id: str, conversation_id: str) -> dict[str, str]:
-    """A valid value for each parameter in a path."""
+def path_values(site: str, answer_id: str, conversation_id: str, ids: dict[str, str]) -> dict[str, str]:
+    """A valid value for each parameter in a path. ids: of a ticket, its job and its callback."""
     return {
+        **ids,
         "site_key": site,
         "answer_id": answer_id,
         "conversation_id": conversation_id,

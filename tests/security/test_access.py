@@ -59,6 +59,8 @@ async def test_who_may_is_let_in(opened_app: Opening) -> None:
     """With the same requests, or the test above would say nothing."""
     async with opened_app as opened:
         for operation in operations(opened.app):
+            if operation.is_signed:
+                continue
             response = await opened.client.request(
                 operation.method,
                 _url(opened, operation),
@@ -66,7 +68,8 @@ async def test_who_may_is_let_in(opened_app: Opening) -> None:
                 json=_body(opened, operation),
                 headers={"Origin": DOCS} if operation.is_public else opened.bearer(operation.scope),
             )
-            assert response.status_code in {200, 201, 204}, (operation, response.text)
+            # 409: it was let in, but the finished ticket and job cannot be cancelled.
+            assert response.status_code in {200, 201, 202, 204, 409}, (operation, response.text)
 
 
 async def test_routes_that_no_document_lists(opened_app: Opening) -> None:
@@ -82,7 +85,7 @@ async def test_every_route_with_a_body_has_a_valid_one_here(opened_app: Opening)
 
 
 def _url(opened: Opened, operation: Operation) -> str:
-    return operation.path.format(**path_values(opened.site, opened.answer_id, opened.conversation_id))
+    return operation.path.format(**path_values(opened.site, opened.answer_id, opened.conversation_id, opened.ids))
 
 
 def _body(opened: Opened, operation: Operation) -> object:

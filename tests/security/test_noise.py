@@ -52,14 +52,14 @@ async def _send_body(opened: Opened, operation: Operation, noise: Noise) -> int:
     content, kind = noise.body(valid)
     headers = _credentials(opened, operation, noise)
     headers["Content-Type"] = kind.encode()
-    path = operation.path.format(**path_values(opened.site, opened.answer_id, opened.conversation_id))
+    path = operation.path.format(**path_values(opened.site, opened.answer_id, opened.conversation_id, opened.ids))
     response = await opened.client.request(operation.method, path, content=content, headers=headers)
     _check(opened, response, f"{operation} {content[:300]!r} {kind}")
     return response.status_code
 
 
 async def _send_path(opened: Opened, operation: Operation, noise: Noise) -> int:
-    values = path_values(opened.site, opened.answer_id, opened.conversation_id)
+    values = path_values(opened.site, opened.answer_id, opened.conversation_id, opened.ids)
     values = {
         name: quote(noise.text(), safe="") or "x" if noise.chance(0.7) else value for name, value in values.items()
     }
@@ -95,7 +95,7 @@ def _check(opened: Opened, response: httpx.Response, sent: str) -> None:
         "no request id": not response.headers.get("X-Request-ID"),
         "no security headers": response.headers.get("X-Content-Type-Options") != "nosniff",
         "an injected header": "X-Injected" in response.headers,
-        "a redirect elsewhere": not response.headers.get("Location", ORIGIN).startswith(ORIGIN),
+        "a redirect elsewhere": not response.headers.get("Location", ORIGIN).startswith((ORIGIN, "/api/v1/")),
         "a secret": not issues_session and any(secret in text for secret in opened.secrets),
         "something of the inside": bool(_INSIDE.search(text)) or str(opened.settings.data_dir) in text,
     }
