@@ -198,7 +198,7 @@ class TicketSettings(_SettingsSection):
 class JobSettings(_SettingsSection):
     tickets: int = Field(2, gt=0, description="Tickets that are answered at the same time.")
     callbacks: int = Field(8, gt=0, description="Callbacks that are delivered at the same time.")
-    max_runs: int = Field(8, gt=0, description="Tries of a job that fails for passing reasons, before it failed.")
+    max_runs: int = Field(20, gt=0, description="Tries of a job that fails for passing reasons, before it failed.")
     max_starts: int = Field(
         20, gt=0, description="Times that a job may be begun, crashes of the service included, before it failed."
     )

@@ -25,7 +25,8 @@ from app.tickets import answering, notices
 from app.tickets.answering import TicketAnswering
 from app.tickets.service import TicketsService
 
-_PUBLISHED_AT_ONCE = 2
+_PUBLISHED_AT_ONCE = 1  # each looks first whether its answer stands there already: two would both see none
+_TICKET_SECONDS, _PUBLISH_SECONDS = 900.0, 300.0  # some five questions on two busy cores; a few calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +58,9 @@ async def open_jobs(
         adapters = await stack.enter_async_context(open_adapters(settings, tickets))
         answers = TicketAnswering(database, answerer, core.library, precedence, metrics, notices.tell)
         index = IndexJobs(database, core.catalog, core.indexer, precedence, settings.jobs.sync_hours)
-        runner.register(Kind(answering.KIND, answers.work, settings.jobs.tickets, answers.give_up))
+        runner.register(Kind(answering.KIND, answers.work, settings.jobs.tickets, answers.give_up, _TICKET_SECONDS))
         runner.register(Kind(outbox.KIND, box.work, settings.jobs.callbacks, box.give_up))
-        runner.register(Kind(notices.PUBLISH, adapters.publish, _PUBLISHED_AT_ONCE))
+        runner.register(Kind(notices.PUBLISH, adapters.publish, _PUBLISHED_AT_ONCE, seconds=_PUBLISH_SECONDS))
         runner.register(Kind(index_jobs.INDEX, index.index, 1))
         runner.register(Kind(index_jobs.SYNC, index.sync, 1))
         runner.every_sweep(index.queue_sync)

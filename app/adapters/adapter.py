@@ -19,11 +19,15 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """A message in a ticket, by its external id within the adapter's channel. message_id: against repeats."""
+    """A message in a ticket, by its external id within the adapter's channel. message_id: against repeats.
+
+    author: as the ticket's requester is written; a message of somebody else is a helper's, whatever its role says.
+    """
 
     external_id: str
     message: Said
     message_id: str
+    author: str = ""
 
 
 @dataclass(frozen=True, slots=True)

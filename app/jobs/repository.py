@@ -66,10 +66,21 @@ async def fail(session: AsyncSession, job_id: str, run: int, error: DocentError,
     await _end(session, job_id, run, {"state": "failed", "error": shown, "progress": progress})
 
 
-async def again(session: AsyncSession, job_id: str, run: int, due_at: datetime, reason: str) -> None:
-    """Give the job another run, unless it has one already, or is over."""
-    following = {"state": "queued", "run": run + 1, "enqueued": False, "due_at": due_at, "reason": reason}
-    await _write(session, job_id, run, following)
+async def is_present(session: AsyncSession, job_id: str, run: int) -> bool:
+    """Whether the job is not over, and `run` is its present one."""
+    query = select(Job.id).where(Job.id == job_id, Job.run == run, Job.state.in_(("queued", "running")))
+    return await session.scalar(query) is not None
+
+
+async def again(
+    session: AsyncSession, job_id: str, run: int, due_at: datetime, reason: str, *, ended: bool = False
+) -> None:
+    """Give the job another run, unless it has one already, or is over.
+
+    ended: the run came to its end, and does not count among those that were cut short.
+    """
+    following: dict[str, Any] = {"state": "queued", "run": run + 1, "enqueued": False, "due_at": due_at}
+    await _write(session, job_id, run, {**following, "reason": reason, **({"starts": 0} if ended else {})})
 
 
 async def cancelled(session: AsyncSession, job_id: str, run: int) -> None:

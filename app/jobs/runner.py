@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -39,7 +39,7 @@ class JobRunner:
         self._settings = settings
         self._database = database
         self._kinds: dict[str, Kind] = {}
-        self._chores: list[Callable[[], Awaitable[None]]] = []
+        self._chores: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._runs: dict[str, tuple[JobRun, asyncio.Task[dict[str, Any] | None]]] = {}
         self._wake = asyncio.Event()
         self._closing = False
@@ -51,7 +51,7 @@ class JobRunner:
         """Before `start`."""
         self._kinds[kind.name] = kind
 
-    def every_sweep(self, chore: Callable[[], Awaitable[None]]) -> None:
+    def every_sweep(self, chore: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Before `start`."""
         self._chores.append(chore)
 
@@ -99,7 +99,7 @@ class JobRunner:
             begun = f"begun {job.starts - 1} times without coming to an end: look for this job in the log"
             await self._give_up(kind, run, JobFailed(begun))
             return
-        task = asyncio.ensure_future(kind.work(run))
+        task = asyncio.ensure_future(_within(kind, run))
         held = (run, task)
         self._runs[job.id] = held
         try:
@@ -129,6 +129,8 @@ class JobRunner:
             )
         elif isinstance(error, Retry):
             await self._retry(kind, run, error.reason, error.at)
+        elif isinstance(error, TimeoutError):
+            await self._retry(kind, run, f"it took more than {kind.seconds} seconds", None)
         elif isinstance(error, _PASSING):
             reason = error.detail if isinstance(error, DocentError) else "the database did not answer"
             await self._retry(kind, run, reason, None)
@@ -148,14 +150,19 @@ class JobRunner:
                 await self._give_up(kind, run, JobFailed(f"given up after {run.run} tries: {reason}"))
                 return
             due = utc_now() + timedelta(seconds=min(_FIRST_DELAY * 2 ** (run.run - 1), _LONGEST_DELAY))
-        await self._later(run, due, reason)
+        await self._later(run, due, reason, ended=True)
 
-    async def _later(self, run: JobRun, due: datetime, reason: str) -> None:
+    async def _later(self, run: JobRun, due: datetime, reason: str, *, ended: bool = False) -> None:
         async with self._database.transaction() as session:
-            await repository.again(session, run.id, run.run, due, reason)
+            await repository.again(session, run.id, run.run, due, reason, ended=ended)
 
     async def _give_up(self, kind: Kind, run: JobRun, error: DocentError) -> None:
-        """What waits for the job is told first: after a crash between the two it is told once more."""
+        """What waits for the job is told first: after a crash between the two it is told once more.
+
+        Nobody is told by a run whose place another one has taken.
+        """
+        if not await self._is_present(run):
+            return
         log.warning("job.failed", job=run.id, kind=kind.name, detail=error.detail)
         await kind.give_up(run.subject, run.id, error)
         async with self._database.transaction() as session:
@@ -164,9 +171,15 @@ class JobRunner:
 
     async def _cancelled(self, kind: Kind, run: JobRun) -> None:
         """What waits for the job is told as of one that failed; a ticket that was itself cancelled does not wait."""
+        if not await self._is_present(run):
+            return
         await kind.give_up(run.subject, run.id, JobCancelled("the job was cancelled: retry it to have it done"))
         async with self._database.transaction() as session:
             await repository.cancelled(session, run.id, run.run)
+
+    async def _is_present(self, run: JobRun) -> bool:
+        async with self._database.transaction() as session:
+            return await repository.is_present(session, run.id, run.run)
 
     async def _sweep_for_ever(self) -> None:
         while not self._closing:
@@ -185,13 +198,12 @@ class JobRunner:
         if self._closing:  # it was told between two sweeps
             return
         self._wake.clear()
-        for chore in self._chores:
-            await chore()
+        chores = [*self._chores]
         if time.monotonic() >= self._hourly_at:
             self._hourly_at = time.monotonic() + 3600
-            await self._forget_finished()
-        await self._revive_stalled()
-        await self._end_cancelled()
+            chores.append(self._forget_finished)
+        for chore in (*chores, self._revive_stalled, self._end_cancelled):
+            await _guarded(chore())  # what fails keeps no job from being handed on
         async with self._database.transaction() as session:
             jobs = await repository.waiting(session)
         await self._enqueue([job for job in jobs if job.kind in self._kinds])
@@ -215,7 +227,8 @@ class JobRunner:
             jobs = await repository.cancelled_before_run(session)
         for job in jobs:
             if job.kind in self._kinds:
-                await self._cancelled(self._kinds[job.kind], JobRun(job.id, job.run, job.subject, dict(job.arguments)))
+                run = JobRun(job.id, job.run, job.subject, dict(job.arguments))
+                await _guarded(self._cancelled(self._kinds[job.kind], run))
 
     async def _revive_stalled(self) -> None:
         """A run without a sign of life hangs, or its process is gone for good: another run takes its place.
@@ -233,3 +246,19 @@ class JobRunner:
                 log.warning("job.stalled", job=job.id, kind=job.kind, run=job.run)
                 reason = f"no sign of life for {self._settings.stall_seconds:.0f} seconds"
                 await repository.again(session, job.id, job.run, utc_now(), reason)
+
+
+async def _within(kind: Kind, run: JobRun) -> dict[str, Any] | None:
+    async with asyncio.timeout(kind.seconds):
+        return await kind.work(run)
+
+
+async def _guarded(chore: Coroutine[Any, Any, None]) -> None:
+    """Do a part of the sweep; what goes wrong in it is logged."""
+    task = asyncio.ensure_future(chore)
+    try:
+        await asyncio.wait({task})
+    finally:
+        task.cancel()
+    if not task.cancelled() and task.exception() is not None:  # such as a database that is away
+        log.error("jobs.sweep_failed", exc_info=task.exception())

@@ -67,9 +67,11 @@ class Kind:
 
     work: done at least once, and so written that twice does no harm. concurrency: how many of it at once in this
     process. give_up: told of subject, job and error when a job fails for good or is cancelled, before it is shown so.
+    seconds: a run that takes longer hangs, and another one takes its place.
     """
 
     name: str
     work: Work
     concurrency: int
     give_up: GiveUp = _nothing_more
+    seconds: float | None = None

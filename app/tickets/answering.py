@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -71,7 +72,8 @@ class TicketAnswering:
             ticket = await repository.find_ticket(session, run.subject)
             messages = await repository.messages_of(session, run.subject)
             answered_at = await repository.answered_at(session, ticket)
-        read = read_ticket(ticket, messages, answered_at)
+        # In a thread: 120 kB of HTML take more than a second, for which every chat would stop.
+        read = await asyncio.to_thread(read_ticket, ticket, messages, answered_at)
         run.progress = {"questions": len(read.questions), "answered": 0}
         made: list[_Made] = []
         for question in read.questions:

@@ -19,5 +19,5 @@ async def tell(session: AsyncSession, ticket: Ticket) -> None:
         queue_callback(
             session, ticket.id, f"ticket.{ticket.state}", ticket.callback_url, response.model_dump(mode="json")
         )
-    if ticket.origin is not None and ticket.state != "failed":
-        add_job(session, PUBLISH, ticket.id, {"channel": ticket.channel})
+    if ticket.origin is not None and ticket.result is not None and ticket.state != "failed":
+        add_job(session, PUBLISH, ticket.id, {"channel": ticket.channel, "answer": ticket.result["id"]})

@@ -15,7 +15,8 @@ from app.tickets.text.folding import fold
 from app.tickets.text.questions import TicketQuestion, questions
 from app.tickets.text.sentences import split
 
-_TURN_CHARS = 1500  # of an earlier message, which only helps to understand a follow-up
+# Earlier messages only help to understand a follow-up: the last ones, and the beginning of each.
+_EARLIER, _EARLIER_CHARS, _TURN_CHARS = 10, 20_000, 1500
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +50,30 @@ def read_ticket(ticket: Ticket, messages: Sequence[TicketMessage], answered_at: 
     cleaned = [clean_body(one.body, _format(one.format)) for one in messages[first : last + 1]]
     folded = fold("\n\n".join(one.text for one in cleaned if one.text))
     earlier = tuple(
-        Turn("user" if one.role == "requester" else "assistant", clean_body(one.body, _format(one.format)).text)
-        for one in messages[:first]
+        Turn(
+            "user" if one.role == "requester" else "assistant",
+            clean_body(one.body[:_EARLIER_CHARS], _format(one.format)).text,
+        )
+        for one in messages[max(0, first - _EARLIER) : first]
     )
     found = questions("" if first else ticket.subject, folded.text, folded.blocks)
     return ReadTicket(
         subject=ticket.subject,
         text=folded.text,
-        questions=found,
+        questions=tuple({one.asked: one for one in found}.values()),
         terms=tuple(dict.fromkeys(term for one in found for term in one.query_terms)),
         history=tuple(Turn(turn.role, turn.content[:_TURN_CHARS]) for turn in earlier if turn.content),
-        person_asked=wants_person(folded.text),
+        person_asked=wants_person(folded.text) or wants_person(ticket.subject) or _asked_before(messages[:first]),
         team_spoke=messages[-1].role != "requester",
         cut=tuple(dict.fromkeys(str(cut.reason) for one in cleaned for cut in one.cuts)),
+    )
+
+
+def _asked_before(messages: Sequence[TicketMessage]) -> bool:
+    """Whether a person was asked for and none has said anything since."""
+    since = max((at + 1 for at, one in enumerate(messages) if one.role != "requester"), default=0)
+    return any(
+        wants_person(clean_body(one.body[:_EARLIER_CHARS], _format(one.format)).text) for one in messages[since:]
     )
 
 

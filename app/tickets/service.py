@@ -42,7 +42,8 @@ from app.tickets.schemas import (
 
 _KEY = re.compile(r"[!-~]{1,255}")
 _MARKER = re.compile(r"\s?\[\d{1,3}\]")
-_LOOK_SECONDS = 0.1
+_LOOK_SECONDS, _LONGEST_PAUSE = 0.1, 0.5
+_ADAPTERS = frozenset({"github", "zendesk", "discourse", "email"})  # channels whose tickets come signed
 _WRITES = 5  # tries, where others write to the same ticket
 
 
@@ -88,6 +89,8 @@ class TicketsService:
             raise InvalidInput("Idempotency-Key has 1 to 255 printable ASCII characters without spaces: a UUID will do")
         if request.callback_url is not None:
             parse_url(request.callback_url, self._allowed)
+        if origin is None and request.channel in _ADAPTERS:
+            raise InvalidInput(f"tickets of {request.channel} come through its adapter: choose another channel")
         digest = _digest(request)
         for _ in range(2):  # the second time, who was faster with the same key or id has committed
             try:
@@ -129,13 +132,14 @@ class TicketsService:
 
     async def wait(self, ticket_id: str, seconds: int) -> TicketResponse:
         """The ticket when it is finished, or as it stands after `seconds`."""
-        until = time.monotonic() + min(seconds, self._settings.wait_seconds)
+        until, pause = time.monotonic() + min(seconds, self._settings.wait_seconds), _LOOK_SECONDS
         while True:
             async with self._database.transaction() as session:
                 ticket = await repository.find_ticket(session, ticket_id)
                 if ticket.state not in OPEN_STATES or time.monotonic() >= until:
                     return await ticket_response(session, ticket)
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def list(self, wanted: TicketQuery) -> TicketPage:
         """The newest first."""

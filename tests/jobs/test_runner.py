@@ -200,7 +200,8 @@ async def test_a_hung_run_cannot_write_any_more(settings: Settings) -> None:
             ended.append(run.run)
         return {"run": run.run}
 
-    async with running(settings, Kind("work", work, 2), stall_seconds=10) as at:
+    given = Given()
+    async with running(settings, Kind("work", work, 2, given), stall_seconds=10) as at:
         job_id = await at.add("work", "a")
         await at.until(job_id, "running")
         await at.write(job_id, beat_at=utc_now() - timedelta(seconds=11))
@@ -208,7 +209,32 @@ async def test_a_hung_run_cannot_write_any_more(settings: Settings) -> None:
         assert (job.state, job.result) == ("succeeded", {"run": 2})
         while 1 not in ended:  # it is told that it is over  # noqa: ASYNC110  (nothing tells)
             await asyncio.sleep(0.05)
+        await asyncio.sleep(0.2)  # what it would still do
         assert (await at.job(job_id)).result == {"run": 2}
+    assert given.up == []  # who waits for the job hears nothing of the run that was given up
+
+
+async def test_work_that_hangs_is_begun_anew(settings: Settings) -> None:
+    async def work(run: JobRun) -> dict[str, int]:
+        if run.run == 1:
+            await asyncio.Event().wait()
+        return {"run": run.run}
+
+    async with running(settings, Kind("work", work, 1, seconds=0.2)) as at:
+        job = await at.until(await at.add("work", "a"))
+        assert (job.state, job.result, job.reason) == ("succeeded", {"run": 2}, "it took more than 0.2 seconds")
+
+
+async def test_a_chore_that_fails_keeps_no_job_waiting(settings: Settings) -> None:
+    async def broken() -> None:
+        raise ZeroDivisionError
+
+    async def work(_: JobRun) -> None:
+        return
+
+    async with running(settings, Kind("work", work, 1)) as at:
+        at.runner.every_sweep(broken)
+        assert (await at.until(await at.add("work", "a"))).state == "succeeded"
 
 
 async def test_a_graceful_stop_and_the_next_process(settings: Settings) -> None:

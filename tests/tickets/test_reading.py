@@ -124,3 +124,17 @@ def test_the_thresholds_are_settings(serve: Serve, model: ScriptedModel) -> None
     assert (unsure["state"], unsure["result"]["decision"]) == ("answered", "draft")
     assert unsure["result"]["reasons"] == ["low_confidence"]
     assert unsure["result"]["handoff_summary"] is None
+
+
+def test_whoever_asks_for_a_person_gets_one(tickets: Service, asked_model: ScriptedModel) -> None:
+    """Also where only the subject does."""
+    asked_model.respond = lambda _: GOOD
+    result = answered(tickets, PORT, subject="I want to talk to a human please", mode="auto")["result"]
+    assert (result["decision"], result["text"]) == ("escalate", GOOD.replace(" [1].", ". [1]"))
+    assert "human_requested" in result["reasons"]
+
+
+def test_the_same_question_twice_is_answered_once(tickets: Service, asked_model: ScriptedModel) -> None:
+    asked_model.respond = lambda _: GOOD
+    result = answered(tickets, f"{PORT}\n\nI have to know it today.\n\n{PORT}", mode="auto")["result"]
+    assert [one["asked"] for one in result["questions"]] == [PORT]

@@ -109,7 +109,14 @@ def _of_post(post: _Post, settings: DiscourseSettings) -> list[Event]:
         if not text.strip():
             return []
         role: Role = "agent" if post.staff or post.admin or post.moderator else "requester"
-        return [Added(_external_id(post.topic_id), Said(role=role, body=text, format="html"), f"p{post.id}")]
+        return [
+            Added(
+                _external_id(post.topic_id),
+                Said(role=role, body=text, format="html"),
+                f"p{post.id}",
+                f"u{post.user_id}",
+            )
+        ]
     title = post.topic_title.replace("\0", "")
     if not text.strip() and not title.strip():
         return []

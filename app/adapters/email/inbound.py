@@ -85,7 +85,7 @@ def events(mail: Mail, settings: EmailSettings, ticket: str | None = None) -> li
     """What a mail tells. ticket: the external id of the ticket it belongs to, of those in `mail.thread`."""
     if ticket is not None:
         role: Role = "agent" if same(mail.author, settings.team_address) else "requester"
-        return [Added(ticket, Said(role=role, body=mail.body, format=mail.format), mail.id)]
+        return [Added(ticket, Said(role=role, body=mail.body, format=mail.format), mail.id, requester_of(mail.sender))]
     request = TicketRequest(
         external_id=mail.id,
         channel=CHANNEL,

@@ -98,8 +98,9 @@ def _comment_events(event: str, payload: Payload, thread: Thread, settings: GitH
         return []
     asks = comment.user is not None and thread.user is not None and comment.user.id == thread.user.id
     is_agent = comment.author_association in _TEAM and not asks  # a member's own question stays a question
+    author = str(comment.user.id) if comment.user else ""
     said = Said(role="agent" if is_agent else "requester", body=body)
-    return [Added(_external_id(payload, thread), said, message_id=f"{event}/{comment.id}")]
+    return [Added(_external_id(payload, thread), said, message_id=f"{event}/{comment.id}", author=author)]
 
 
 def _external_id(payload: Payload, thread: Thread) -> str:
