@@ -67,6 +67,7 @@ def _namespaces_are_allowed() -> bool:
     )
 
 
+@pytest.mark.sqlite  # the cluster's socket is closed to the namespace's own user
 @pytest.mark.skipif(not _namespaces_are_allowed(), reason="unshare -rn (util-linux, iproute2) is not allowed here")
 def test_without_a_network(tmp_path: Path) -> None:
     docs = write_pages(tmp_path / "lumen")
