@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 ARGS ?=
 # Tests that keep nothing in a database, or nothing that another one could keep otherwise.
-NO_DATABASE := adapters answering calibration docs handbook index/readers llm schema tickets/text
+NO_DATABASE := adapters answering calibration client docs handbook index/readers llm schema tickets/text
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-test serve test check format bench browser shared postgresql widget widget-tools clean
