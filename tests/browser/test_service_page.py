@@ -6,6 +6,7 @@ import functools
 import http.server
 import json
 import re
+import time
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -124,6 +125,7 @@ def test_what_is_not_in_the_docs_is_for_a_person(visit: Any, service: Service) -
 
 
 def test_the_widget_on_a_foreign_site(visit: Any, service: Service, site: str) -> None:
+    time.sleep(5)  # as long as a running service may serve the sites as they were
     page = visit(site, service.url)
     expect(page.get_by_role("dialog", name="Ask Lumen")).to_be_visible()
     turn = answered(page, "Which port does the Lumen server listen on?")
