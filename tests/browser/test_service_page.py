@@ -6,8 +6,8 @@ import functools
 import http.server
 import json
 import re
-import time
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
