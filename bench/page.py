@@ -1,9 +1,10 @@
 """What the widget costs the page that it stands on: `python -m bench.page [--pairs 15] [--json]`.
 
-The same page is loaded with and without the script tag, in pairs, in a fresh Chromium context each time; documentation
-site and service are two local origins. Printed are medians in milliseconds: first contentful paint, total blocking time
-(what tasks of more than 50 ms take above that, until a second and a half after the load event), and, to show that
-the loader has run at all, when its launcher was there.
+The same page is loaded without the script tag, with it, and without it once more, in an order that turns, in a fresh
+Chromium context each time; documentation site and service are two local origins. Printed are medians in milliseconds:
+first contentful paint, total blocking time (what tasks of more than 50 ms take above that, until a second and a half
+after the load event), and, to show that the loader has run at all, when its launcher was there. The differences are
+within the rounds, with their quartiles; that of the two loads without the script is the noise to hold them against.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
@@ -35,6 +36,7 @@ SITE = {
 PARAGRAPHS = 200
 _SCRIPT = gzip.compress(WIDGET.read_bytes(), 9)
 _SETTLE_MS = 1500
+_LOADS = {"without": "without", "with": "with", "again": "without"}  # the page of each load of a round
 
 _OBSERVE = """
 window.blocked = 0;
@@ -106,16 +108,16 @@ def _load(browser: Browser, url: str) -> dict[str, float | None]:
 
 
 def measure_page(pairs: int) -> dict[str, Any]:
-    """Medians over pairs of loads, and the medians of the differences within the pairs. Milliseconds."""
+    """Medians over rounds of three loads, and the quartiles of the differences within the rounds. Milliseconds."""
     chromium = shutil.which("chromium")
     arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    loads: dict[str, list[dict[str, Any]]] = {"without": [], "with": []}
+    loads: dict[str, list[dict[str, Any]]] = {name: [] for name in _LOADS}
     with _serving() as port, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
         for number in range(-1, pairs):  # the first pair warms up
-            order = ("without", "with") if number % 2 else ("with", "without")
-            for name in order:
-                measured = _load(browser, f"http://docs.localhost:{port}/{name}")
+            turned = number % len(_LOADS)
+            for name in [*_LOADS][turned:] + [*_LOADS][:turned]:
+                measured = _load(browser, f"http://docs.localhost:{port}/{_LOADS[name]}")
                 if number >= 0:
                     loads[name].append(measured)
         browser.close()
@@ -123,9 +125,14 @@ def measure_page(pairs: int) -> dict[str, Any]:
     for key in ("fcp", "tbt"):
         result[f"{key}_without_ms"] = _median(one[key] for one in loads["without"])
         result[f"{key}_with_ms"] = _median(one[key] for one in loads["with"])
-        both = zip(loads["with"], loads["without"], strict=True)
-        result[f"{key}_difference_ms"] = _median(one[key] - other[key] for one, other in both)
+        for name, other in (("difference", "with"), ("noise", "again")):
+            both = zip(loads[other], loads["without"], strict=True)
+            result[f"{key}_{name}_ms"] = _quartiles([one[key] - base[key] for one, base in both])
     return result
+
+
+def _quartiles(values: list[float]) -> list[float]:
+    return [round(value, 1) for value in quantiles(values, n=4)]
 
 
 def _median(values: Iterator[float]) -> float:

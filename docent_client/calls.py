@@ -122,9 +122,14 @@ def add_message(
     )
 
 
-def set_outcome(ticket_id: str, outcome: OutcomeKind, *, text: str | None = None, by: str = "") -> Call[Outcome]:
-    """Say what became of the answer. text: what was sent instead, for `edited`. by: who decided, as an opaque id."""
-    body = _given(outcome=outcome, text=text, by=by)
+def set_outcome(
+    ticket_id: str, outcome: OutcomeKind, *, text: str | None = None, by: str = "", answer_id: str | None = None
+) -> Call[Outcome]:
+    """Say what became of the answer. text: what was sent instead, for `edited`. by: who decided, as an opaque id.
+
+    answer_id: the result's that was judged; a ticket that was answered anew since then is a conflict.
+    """
+    body = _given(outcome=outcome, text=text, by=by, answer_id=answer_id)
     return Call("PUT", f"{_ticket(ticket_id)}/outcome", Outcome.model_validate_json, body=body)
 
 

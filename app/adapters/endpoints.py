@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -93,11 +95,8 @@ _DISCOURSE = _hook(
 async def github_hook(request: Request, settings: Configured, opened: Opened) -> None:
     """Webhook of a repository or an organisation: issues, discussions and their comments."""
     body = await request.body()
-    try:
+    async with _guesses_counted(request):
         events = github.events(request.headers, body, settings.github)
-    except Unauthorized:
-        await _count(request)
-        raise
     await opened.take_in("github", events)
 
 
@@ -105,11 +104,8 @@ async def github_hook(request: Request, settings: Configured, opened: Opened) ->
 async def zendesk_hook(request: Request, settings: Configured, opened: Opened) -> None:
     """Webhook that a Zendesk trigger calls."""
     body = await request.body()
-    try:
+    async with _guesses_counted(request):
         events = zendesk.events(request.headers, body, settings.zendesk)
-    except Unauthorized:
-        await _count(request)
-        raise
     await opened.take_in("zendesk", events)
 
 
@@ -117,15 +113,17 @@ async def zendesk_hook(request: Request, settings: Configured, opened: Opened) -
 async def discourse_hook(request: Request, settings: Configured, opened: Opened) -> None:
     """Webhook of a Discourse forum: topics and posts."""
     body = await request.body()
-    try:
+    async with _guesses_counted(request):
         events = discourse.events(request.headers, body, settings.discourse)
-    except Unauthorized:
-        await _count(request)
-        raise
     await opened.take_in("discourse", events)
 
 
-async def _count(request: Request) -> None:
+@asynccontextmanager
+async def _guesses_counted(request: Request) -> AsyncIterator[None]:
     """Whoever guesses at a signature is limited by address."""
-    gate: Gate = request.app.state.gate
-    await gate.count(request)
+    try:
+        yield
+    except Unauthorized:
+        gate: Gate = request.app.state.gate
+        await gate.count(request)
+        raise

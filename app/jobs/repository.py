@@ -117,10 +117,13 @@ async def stalled(session: AsyncSession, seconds: float) -> Sequence[Job]:
     return (await session.scalars(query)).all()
 
 
-async def handed_on(session: AsyncSession, seconds: float) -> Sequence[Job]:
-    """The first of the jobs that were handed to DBOS and are not begun after so long: it is busy, or has lost them."""
+async def handed_on(session: AsyncSession, kind: str, seconds: float) -> Sequence[Job]:
+    """The first of a kind's jobs that were handed to DBOS and are not begun after so long: it is busy, or lost them."""
     query = select(Job).where(
-        Job.state == "queued", Job.enqueued.is_(True), Job.due_at < utc_now() - timedelta(seconds=seconds)
+        Job.kind == kind,
+        Job.state == "queued",
+        Job.enqueued.is_(True),
+        Job.due_at < utc_now() - timedelta(seconds=seconds),
     )
     return (await session.scalars(query.order_by(Job.due_at, Job.id).limit(_LOOKED_AFTER_AT_ONCE))).all()
 

@@ -235,17 +235,19 @@ class JobRunner:
 
         So it is with a run that was handed on and not begun: its process died in between, or could not read the job.
         """
+        waited = self._settings.stall_seconds
         async with self._database.transaction() as session:
-            handed_on = await repository.handed_on(session, self._settings.stall_seconds)
+            handed_on = [job for kind in self._kinds for job in await repository.handed_on(session, kind, waited)]
         for job in handed_on:
             if not await self._queues.is_waiting(job.id, job.run):
                 async with self._database.transaction() as session:
                     await repository.again(session, job.id, job.run, utc_now(), "handed on and not begun")
         async with self._database.transaction() as session:
-            for job in await repository.stalled(session, self._settings.stall_seconds):
+            for job in await repository.stalled(session, waited):
                 log.warning("job.stalled", job=job.id, kind=job.kind, run=job.run)
-                reason = f"no sign of life for {self._settings.stall_seconds:.0f} seconds"
-                await repository.again(session, job.id, job.run, utc_now(), reason)
+                await repository.again(
+                    session, job.id, job.run, utc_now(), f"no sign of life for {waited:.0f} seconds"
+                )
 
 
 async def _within(kind: Kind, run: JobRun) -> dict[str, Any] | None:

@@ -124,6 +124,9 @@ class OutcomeRequest(_Body):
     outcome: OutcomeKind
     text: str | None = Field(None, max_length=BODY_CHARS, description="What was sent instead: needed for `edited`.")
     by: Short = Field("", description="Who decided, as an id that means nothing to Docent.")
+    answer_id: Short | None = Field(
+        None, description="`id` of the result that was judged: refused where the ticket has another one by now."
+    )
 
 
 class OutcomeResponse(BaseModel):

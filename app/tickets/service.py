@@ -215,6 +215,8 @@ class TicketsService:
             ticket = await repository.find_ticket(session, ticket_id)
             if ticket.result is None:
                 raise TicketConflict(f"the ticket is {ticket.state}: it has no answer that could have an outcome")
+            if given.answer_id not in {None, ticket.result["id"]}:
+                raise TicketConflict("the ticket was answered anew: read it again, and judge that answer")
             outcome = await session.merge(
                 TicketOutcome(
                     answer_id=ticket.result["id"],

@@ -32,6 +32,17 @@ def test_what_became_of_an_answer(tickets: VisitedService, asked_model: Scripted
     assert 0.9 < other["edit_distance"] <= 1
 
 
+def test_an_outcome_is_of_the_answer_that_was_judged(tickets: VisitedService, asked_model: ScriptedModel) -> None:
+    asked_model.respond = lambda _: GOOD
+    ticket = answered(tickets)
+    path = f"{TICKETS}/{ticket['id']}/outcome"
+    judged = {"outcome": "rejected", "answer_id": ticket["result"]["id"]}
+    assert tickets.client.put(path, json=judged).status_code == 200
+    refused = tickets.client.put(path, json={"outcome": "accepted", "answer_id": "ans_before"})
+    problem(refused, 409, "ticket-conflict")
+    assert ticket_of(tickets, ticket["id"])["outcome"]["outcome"] == "rejected"
+
+
 @pytest.mark.parametrize(
     "outcome",
     [
