@@ -245,9 +245,7 @@ class JobRunner:
         async with self._database.transaction() as session:
             for job in await repository.stalled(session, waited):
                 log.warning("job.stalled", job=job.id, kind=job.kind, run=job.run)
-                await repository.again(
-                    session, job.id, job.run, utc_now(), f"no sign of life for {waited:.0f} seconds"
-                )
+                await repository.again(session, job.id, job.run, utc_now(), f"no sign of life for {waited:.0f} seconds")
 
 
 async def _within(kind: Kind, run: JobRun) -> dict[str, Any] | None:

@@ -28,6 +28,7 @@ from tests.tickets.ticketing import GOOD, PORT, TICKETS
 
 KILLS = 21
 INDEXED_AFTER = (2, 8, 14)  # kills
+OPEN_JOBS = "SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')"
 NEW_PAGE = {"zigbee.md": "# Zigbee\n\n## Pair a Zigbee sensor\n\nHold the reset pin and run `lumen zigbee pair`.\n"}
 
 
@@ -118,7 +119,7 @@ def test_a_service_that_is_killed_at_any_moment(indexed: Path, model: ScriptedMo
                 queue_index(data_dir, docs)
         system.end()
         assert system.refused == []
-        with Service(tmp_path, None, **settings) as last:
+        with Service(tmp_path, None, **settings):
             until(lambda: rows(data_dir, OPEN_JOBS) == [(0,)])  # in one look: a job that ends may leave another behind
             check_callbacks(receiver, set(system.accepted.values()), data_dir)
     check_tickets(set(system.accepted.values()), data_dir)
