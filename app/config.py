@@ -117,12 +117,33 @@ class IndexSettings(_SettingsSection):
     qdrant_url: str = Field("", description="URL of a Qdrant server. Empty: Qdrant Edge in process.")
     qdrant_api_key: SecretStr = Field(SecretStr(""), description="API key of the Qdrant server.")
     keep_revisions: int = Field(3, ge=1, description="Revisions kept on disk, the serving one included.")
+    max_deleted_share: float = Field(
+        0.5, ge=0, le=1, description="Share of a source's documents that a run may delete without being told to."
+    )
+    min_free_bytes: int = Field(
+        200_000_000, ge=0, description="An index run ends when the disk of the data folder has less space left."
+    )
 
     @model_validator(mode="after")
     def _overlap_fits(self) -> Self:
         if self.chunk_overlap >= self.chunk_tokens:
             raise ValueError(f"CHUNK_OVERLAP {self.chunk_overlap} has to be less than CHUNK_TOKENS {self.chunk_tokens}")
         return self
+
+
+class FetchSettings(_SettingsSection):
+    user_agent: str = Field(
+        "Docent",
+        pattern=r"^[\x21-\x7e][\x20-\x7e]*$",
+        description="Name given to websites, and looked for in robots.txt.",
+    )
+    requests_per_second: float = Field(2.0, gt=0, le=1000, description="Requests a second to one website, at most.")
+    timeout_seconds: float = Field(20.0, gt=0, description="Longest wait for one page of a website, all told.")
+    max_pages: int = Field(5000, gt=0, description="Pages asked of one website, at most.")
+    max_page_bytes: int = Field(5_000_000, gt=0, description="Larger pages are left out (bytes after decompression).")
+    max_total_bytes: int = Field(500_000_000, gt=0, description="Bytes of all pages of one website, at most.")
+    max_redirects: int = Field(5, ge=0, description="Redirects followed for one page, at most.")
+    git_timeout_seconds: float = Field(600.0, gt=0, description="Longest time for fetching one git repository.")
 
 
 class EmbeddingSettings(_SettingsSection):
@@ -296,6 +317,7 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     database: DatabaseSettings = DatabaseSettings()
     index: IndexSettings = IndexSettings()
+    fetching: FetchSettings = FetchSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
     answering: AnsweringSettings = AnsweringSettings()

@@ -17,6 +17,7 @@ from fastapi.staticfiles import StaticFiles
 
 from app.adapters import endpoints as adapters_endpoints
 from app.admin import endpoints as admin_endpoints
+from app.admin_pages import endpoints as admin_pages
 from app.answering.answerer import Answerer
 from app.auth.bearer import described_token
 from app.auth.cors import SiteCors
@@ -44,8 +45,12 @@ from app.openai_api import endpoints as openai_endpoints
 from app.openai_api.errors import OpenAIErrors
 from app.problems import EVERYWHERE, install_problem_handlers, problem_responses
 from app.runtime import HANDBOOK, Core, open_core
+from app.sources import admin_endpoints as sources_admin_endpoints
 from app.sources import endpoints as sources_endpoints
+from app.sources import push
 from app.sources.queue import IndexQueue
+from app.sources.registry import SourceRegistry
+from app.sources.revisions import RevisionsService
 from app.sources.service import SourcesService
 from app.tickets import endpoints as tickets_endpoints
 from app.working import open_jobs
@@ -98,6 +103,9 @@ def create_app(settings: Settings, service: LocalService | None = None) -> FastA
     app.include_router(adapters_endpoints.router)
     app.include_router(admin_endpoints.router)
     app.include_router(sources_endpoints.router)
+    app.include_router(sources_admin_endpoints.router)
+    app.include_router(push.router)
+    app.include_router(admin_pages.router)
     app.add_api_route("/livez", livez, tags=["health"])
     app.add_api_route("/readyz", readyz, tags=["health"], responses=_READYZ)
     app.add_api_route(
@@ -145,8 +153,10 @@ async def _lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
         )
         app.state.jobs, app.state.tickets, app.state.outbox = working.runner, working.tickets, working.outbox
         app.state.adapters = working.adapters
-        app.state.sources = SourcesService(core.catalog, core.library, core.indexer)
+        app.state.sources = SourcesService(core.library, core.indexer, working.reindexing)
         app.state.index_queue = IndexQueue(core.database, working.runner)
+        app.state.source_registry = SourceRegistry(settings, core.database, core.catalog)
+        app.state.revisions_service = RevisionsService(settings, core.catalog, core.revisions)
         starting = asyncio.gather(_open_index(core, readiness), _start_model(model, readiness))
         try:
             yield

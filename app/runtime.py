@@ -31,6 +31,7 @@ class Core:
     catalog: Catalog
     library: Library
     indexer: Indexer
+    revisions: Revisions
 
     async def index_handbook(self, report: Callable[[Progress], None]) -> IndexReport | None:
         """Index Docent's own docs as they are now, where nobody indexed any of theirs; None where somebody did."""
@@ -65,5 +66,6 @@ def _core(settings: Settings, database: Database, revisions: Revisions) -> Core:
     if settings.retrieval.reranker_model:
         reranker = Reranker(settings.retrieval, settings.data_dir, settings.embedding.threads)
     catalog = Catalog(database)
-    library = Library(settings, catalog, revisions, Searcher(settings.retrieval, embedder, reranker))
-    return Core(settings, database, catalog, library, Indexer(settings, database, revisions, embedder))
+    searcher = Searcher(settings.retrieval, embedder, reranker)
+    library = Library(settings, catalog, revisions, searcher)
+    return Core(settings, database, catalog, library, Indexer(settings, database, revisions, searcher), revisions)

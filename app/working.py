@@ -21,6 +21,7 @@ from app.metrics import Metrics
 from app.runtime import Core
 from app.sources import jobs as index_jobs
 from app.sources.jobs import IndexJobs
+from app.sources.reindexing import Reindexing
 from app.tickets import answering, notices
 from app.tickets.answering import TicketAnswering
 from app.tickets.service import TicketsService
@@ -35,6 +36,7 @@ class Working:
     tickets: TicketsService
     outbox: Outbox
     adapters: Adapters
+    reindexing: Reindexing
 
 
 @asynccontextmanager
@@ -57,14 +59,16 @@ async def open_jobs(
         tickets = TicketsService(settings.tickets, database, allowed, runner.wake)
         adapters = await stack.enter_async_context(open_adapters(settings, tickets))
         answers = TicketAnswering(database, answerer, core.library, precedence, metrics, notices.tell)
-        index = IndexJobs(database, core.catalog, core.indexer, precedence, settings.jobs.sync_hours)
+        reindexing = Reindexing(settings, database, core.catalog, core.indexer)
+        index = IndexJobs(database, core.catalog, core.indexer, reindexing, precedence, settings.jobs.sync_hours)
         runner.register(Kind(answering.KIND, answers.work, settings.jobs.tickets, answers.give_up, _TICKET_SECONDS))
         runner.register(Kind(outbox.KIND, box.work, settings.jobs.callbacks, box.give_up))
         runner.register(Kind(notices.PUBLISH, adapters.publish, _PUBLISHED_AT_ONCE, seconds=_PUBLISH_SECONDS))
         runner.register(Kind(index_jobs.INDEX, index.index, 1))
+        runner.register(Kind(index_jobs.REINDEX, index.reindex, 1))
         runner.register(Kind(index_jobs.SYNC, index.sync, 1))
         runner.every_sweep(index.queue_sync)
         runner.every_sweep(tickets.forget_old_keys)
         await runner.start()
         stack.push_async_callback(runner.close)
-        yield Working(runner, tickets, box, adapters)
+        yield Working(runner, tickets, box, adapters, reindexing)

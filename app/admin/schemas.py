@@ -27,6 +27,7 @@ class JobResponse(BaseModel):
                     "subject": "tkt_0a1b2c3d4e5f60718293a4b5",
                     "state": "succeeded",
                     "progress": {},
+                    "result": None,
                     "error": None,
                     "reason": "",
                     "run": 1,
@@ -44,6 +45,7 @@ class JobResponse(BaseModel):
     subject: str
     state: State
     progress: dict[str, Any]
+    result: dict[str, Any] | None = Field(description="What it found or did: the report of an index run.")
     error: dict[str, Any] | None = Field(description="`kind` and `detail` of what it failed with.")
     reason: str = Field(description="Why it was run once more.")
     run: int

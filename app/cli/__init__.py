@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from app.cli import ask, calibrate, callback, database, index, jobs, key, search, serve, site, visitors
+from app.cli import ask, calibrate, callback, database, index, jobs, key, search, serve, site, source, visitors
 from app.config import LogSettings
 from app.errors import DocentError
 from app.logs import configure_logs
@@ -28,7 +28,9 @@ app.command("trace")(database.trace)
 app.command("migrate")(database.migrate)
 app.command("feedback")(visitors.feedback)
 app.command("escalations")(visitors.escalations)
-app.add_typer(index.source_app, name="source")
+app.command("reindex")(source.reindex)
+app.add_typer(source.source_app, name="source")
+app.add_typer(source.revision_app, name="revision")
 app.add_typer(jobs.jobs_app, name="jobs")
 app.add_typer(callback.callback_app, name="callback")
 app.add_typer(key.key_app, name="key")
@@ -36,7 +38,10 @@ app.add_typer(site.site_app, name="site")
 
 
 def main() -> None:
-    """Entry point. Exit codes: 0 done, 1 an error that says what to do, 2 wrong usage, 130 interrupted."""
+    """Entry point.
+
+    Exit codes: 0 done, 1 an error that says what to do, 2 wrong usage, 3 a dry run that would break, 130 interrupted.
+    """
     configure_logs(LogSettings(level="warning"))  # stdout is for answers; `serve` sets its own
     try:
         app()

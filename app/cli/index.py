@@ -1,4 +1,4 @@
-"""docent index, docent source."""
+"""docent index."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from app.errors import InvalidInput
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object instead of a summary.")]
 
-source_app = typer.Typer(help="List and delete what is indexed.", no_args_is_help=True)
-
 
 def index(
     paths: Annotated[list[str] | None, typer.Argument(help="Folders or files; none with --rebuild means all.")] = None,
     base_url: Annotated[str | None, typer.Option(help="URL of the docs' root, for links in citations.")] = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Embed everything anew, all sources included.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Whatever share is gone, and whatever the probe questions find.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Index folders of documentation; only what changed is read and embedded."""
@@ -31,38 +32,14 @@ def index(
     missing = next((path for path in wanted if not path.exists()), None)
     if missing is not None:
         raise InvalidInput(f"there is no file or folder {missing}")
-    body = {"paths": [str(path) for path in wanted], "base_url": base_url, "rebuild": rebuild}
+    body = {"paths": [str(path) for path in wanted], "base_url": base_url, "rebuild": rebuild, "force": force}
     with index_progress() as bars, open_docent(settings) as docent:
         report = docent.index(body, lambda data: bars.show(**data))
-    _print_report(report, as_json)
+    print_report(report, as_json)
 
 
-@source_app.command("list")
-def list_sources(as_json: Json = False) -> None:
-    """Every source with its documents."""
-    with open_docent(load_settings()) as docent:
-        sources = docent.sources()
-    if as_json:
-        print_json(sources)
-        return
-    for source in sources:
-        typer.echo(f"{source['name']}\t{source['documents']} documents\t{source['location']}\t{source['base_url']}")
-    if not sources:
-        typer.echo("nothing is indexed yet: run `docent index PATH`", err=True)
-
-
-@source_app.command("delete")
-def delete_source(
-    name: Annotated[str, typer.Argument(help="As `docent source list` prints it.")], as_json: Json = False
-) -> None:
-    """Take a source and all its documents out of the index."""
-    settings = load_settings()
-    with index_progress() as bars, open_docent(settings) as docent:
-        report = docent.remove(name, lambda data: bars.show(**data))
-    _print_report(report, as_json)
-
-
-def _print_report(report: dict[str, Any], as_json: bool) -> None:
+def print_report(report: dict[str, Any], as_json: bool) -> None:
+    """What an index run tells: one JSON object, or lines for a person."""
     if as_json:
         print_json(report)
         return
@@ -71,7 +48,30 @@ def _print_report(report: dict[str, Any], as_json: bool) -> None:
         f"{report['chunks']} chunks; {report['embedded']} embedded, {report['deleted']} deleted, "
         f"{len(report['skipped'])} skipped"
     )
-    typer.echo(f"Indexed {', '.join(report['sources']) or 'nothing'}: {counts}, in {report['seconds']:.1f} s.")
+    done = "Would index" if report["dry_run"] else "Indexed"
+    typer.echo(f"{done} {', '.join(report['sources']) or 'nothing'}: {counts}, in {report['seconds']:.1f} s.")
     for skipped in report["skipped"]:
         typer.echo(f"  skipped {skipped['path']}: {skipped['reason']}")
-    typer.echo(f"Revision {report['revision']} serves.")
+    for failed in report["failed_sources"]:
+        typer.echo(f"  failed {failed['source']}: {failed['reason']}", err=True)
+    if report["dry_run"]:
+        _print_comparison(report["dry_run"])
+    elif report["revision"]:
+        typer.echo(f"Revision {report['revision']} serves.")
+
+
+def _print_comparison(found: dict[str, Any]) -> None:
+    for change in ("added", "changed", "removed"):
+        typer.echo(f"{len(found[change])} sections {change}")
+        for section in found[change]:
+            typer.echo(f"  {' > '.join([section['source'] + '/' + section['path'], *section['heading_path']])}")
+    typer.echo(f"{len(found['broken_citations'])} citations of recent answers would break")
+    for cited in found["broken_citations"]:
+        typer.echo(f"  {cited['answer_id']} cites {cited['url']}: {cited['quote']}")
+    typer.echo(f"{len(found['probes'])} probe questions would find other pages")
+    for probe in found["probes"]:
+        lost = "" if probe["found_after"] else f", and not {probe['path']}"
+        typer.echo(f"  {probe['question']}: {', '.join(probe['top_after']) or 'nothing'}{lost}")
+    for reason in found["refused"]:
+        typer.echo(f"It would be refused: {reason}")
+    typer.echo("It would break what is there." if found["breaks"] else "Nothing would break.")

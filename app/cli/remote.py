@@ -34,7 +34,7 @@ class RemoteService:
 
     def remove(self, name: str, on_progress: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         """Take a source out; the report."""
-        return self._run("DELETE", f"/api/v1/admin/sources/{quote(name, safe='')}", None, on_progress)
+        return self._run("DELETE", _source(name), None, on_progress)
 
     def search(self, question: str, limit: int, explained: bool) -> dict[str, Any]:
         params: dict[str, str | int] = {"q": question, "k": limit, "explain": str(explained).lower()}
@@ -44,6 +44,42 @@ class RemoteService:
     def sources(self) -> list[dict[str, Any]]:
         sources: list[dict[str, Any]] = self._json(self._client.get("/api/v1/admin/sources"))
         return sources
+
+    def source(self, name: str) -> dict[str, Any]:
+        return self._object("GET", _source(name))
+
+    def add_source(self, body: dict[str, Any]) -> dict[str, Any]:
+        return self._object("POST", "/api/v1/admin/sources", body)
+
+    def test_source(self, body: dict[str, Any]) -> dict[str, Any]:
+        return self._object("POST", "/api/v1/admin/sources/test", body)
+
+    def update_source(self, name: str, change: dict[str, Any]) -> dict[str, Any]:
+        return self._object("PATCH", _source(name), change)
+
+    def push_secret(self, name: str) -> dict[str, Any]:
+        return self._object("GET", f"{_source(name)}/push-secret")
+
+    def revisions(self) -> list[dict[str, Any]]:
+        revisions: list[dict[str, Any]] = self._json(self._client.get("/api/v1/admin/revisions"))
+        return revisions
+
+    def rollback(self, revision: str | None) -> dict[str, Any]:
+        return self._object("POST", "/api/v1/admin/index/rollback", {"revision": revision})
+
+    def reindex(self, body: dict[str, Any], on_progress: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+        """Bring sources up to date; the report."""
+        job = self._object("POST", "/api/v1/admin/reindex", body)
+        with self._client.stream("GET", f"/api/v1/admin/jobs/{job['id']}/events") as response:
+            for event, data in server_sent_events(response.iter_lines()):
+                if event == "job.progress" and data["progress"]:
+                    on_progress(data["progress"])
+                elif event == "job.finished" and data["state"] == "succeeded":
+                    report: dict[str, Any] = data["result"]
+                    return report
+                elif event == "job.finished":
+                    raise RemoteFailure(str((data["error"] or {}).get("detail", "the job was cancelled")))
+        raise EngineUnavailable(f"the service stopped before {job['id']} was done: it goes on with it when it starts")
 
     def ask(self, question: str) -> dict[str, Any]:
         headers = {"Accept": "application/json"}
@@ -70,12 +106,20 @@ class RemoteService:
                     return data
         raise EngineUnavailable("the service stopped before the index was done; what was indexed before serves on")
 
+    def _object(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        found: dict[str, Any] = self._json(self._client.request(method, path, json=body))
+        return found
+
     @staticmethod
     def _json(response: httpx.Response) -> Any:  # noqa: ANN401  (whatever JSON knows)
         body = response.json()
-        if response.status_code != HTTPStatus.OK:
+        if not response.is_success:
             raise RemoteFailure(str(body.get("detail", response.reason_phrase)))
         return body
+
+
+def _source(name: str) -> str:
+    return f"/api/v1/admin/sources/{quote(name, safe='')}"
 
 
 @contextmanager

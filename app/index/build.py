@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import chain, islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Literal
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from app.config import IndexSettings
 from app.errors import DocentError, IndexRejected
 from app.index.chunking import chunk_page
 from app.index.embedding import Embedder
-from app.index.readers import SourceFile, read_sections, scan
+from app.index.readers import PassingTrouble, Patterns, SourceFile, read_sections, scan
 from app.index.revisions import OpenRevision, Revisions
 from app.index.section import Chunk, Skipped
 from app.index.sparse import Bm25Encoder
@@ -31,11 +32,20 @@ _WRITE_BATCH = 64
 
 @dataclass(frozen=True, slots=True)
 class FolderSource:
-    """A folder (or single file) to index under a name that is part of every chunk id."""
+    """A folder (or single file) to index under a name that is part of every chunk id.
+
+    patterns: which of its files. urls: of its pages, by path, where the base URL does not say. changed: paths that
+    may differ from the serving revision, None: all. unreachable: paths that could not be fetched this time, and of
+    which what is indexed stays.
+    """
 
     name: str
     root: Path
     base_url: str
+    patterns: Patterns = field(default_factory=Patterns)
+    urls: Mapping[str, str] = field(default_factory=dict)
+    changed: frozenset[str] | None = None
+    unreachable: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +60,19 @@ class IndexedDocument:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """phase: 'read' (in files) or 'embed' (in chunks)."""
+    """phase: 'fetch' (in pages), 'read' (in files), 'embed' (in chunks) or 'check' (in probe questions).
+
+    changed, deleted, failed: documents so far. embedded: chunks so far.
+    """
 
     phase: str
     done: int
     total: int
     item: str
+    changed: int = 0
+    deleted: int = 0
+    failed: int = 0
+    embedded: int = 0
 
 
 @dataclass(slots=True)
@@ -65,8 +82,16 @@ class Changes:
     documents: list[IndexedDocument] = field(default_factory=list)
     fresh: list[Chunk] = field(default_factory=list)  # of files that are new or changed
     skipped: list[Skipped] = field(default_factory=list)
-    deleted_documents: int = 0
+    deleted: list[tuple[str, str]] = field(default_factory=list)  # (source, path)
+    changed_documents: int = 0
     changed: bool = False
+    anew: bool = False  # whether what was read is embedded even where the serving revision has its vectors
+
+    def progress(self, phase: str, done: int, total: int, item: str) -> Progress:
+        embedded = done if phase == "embed" else 0
+        return Progress(
+            phase, done, total, item, self.changed_documents, len(self.deleted), len(self.skipped), embedded
+        )
 
 
 Report = Callable[[Progress], None]
@@ -98,60 +123,77 @@ def find_changes(
     changes = Changes()
     named = {source.name for source in sources}
     changes.documents.extend(document for (name, _), document in previous.items() if name not in named)
-    seen: set[tuple[str, str]] = set()
     for source in sources:
-        found = list(scan(source.root, settings.max_file_bytes))
+        before = {path: document for (name, path), document in previous.items() if name == source.name}
+        changed = None if source.name in reread or not before else source.changed
+        found = list(scan(source.root, settings.max_file_bytes, source.patterns, changed))
+        reading = _Reading(source, changes, count_tokens, settings)
+        seen = set()
+        if changed is not None:
+            seen = {path for path in before if path not in changed and source.patterns.wants(path)}
+        kept = set(source.unreachable)
         for number, item in enumerate(found, start=1):
-            report(Progress("read", number, len(found), item.path))
+            report(changes.progress("read", number, len(found), item.path))
             if isinstance(item, Skipped):
-                changes.skipped.append(item)
+                reading.skip(item)
+                kept |= {item.path} if item.passing else set()
                 continue
-            known = previous.get((source.name, item.path))
+            seen.discard(item.path)
+            known = before.get(item.path)
             if known is not None and known.content_hash == item.content_hash and source.name not in reread:
-                changes.documents.append(known)
-                seen.add((source.name, item.path))
-            elif _read(source, item, changes, count_tokens, settings):
-                seen.add((source.name, item.path))
-    gone = [key for key in previous if key[0] in named and key not in seen]
-    changes.deleted_documents = len(gone)
-    changes.changed = bool(gone or changes.fresh or reread & named)
+                seen.add(item.path)
+                continue
+            kept |= {item.path} if reading.read(item) == "later" else set()
+        read = {document.path for document in changes.documents if document.source == source.name}
+        seen |= {path for path in before if _is_below(path, kept) and path not in read}
+        changes.documents.extend(before[path] for path in before if path in seen)
+        changes.deleted.extend((source.name, path) for path in before if path not in seen | read)
+    changes.changed = bool(changes.deleted or changes.fresh or reread & named)
     return changes
 
 
-def _read(
-    source: FolderSource,
-    file: SourceFile,
-    changes: Changes,
-    count_tokens: Callable[[str], int],
-    settings: IndexSettings,
-) -> bool:
-    try:
-        sections = read_sections(file, source.base_url)
-    except DocentError as error:
-        changes.skipped.append(Skipped(file.path, error.detail))
-        return False
-    if not sections:
-        changes.skipped.append(Skipped(file.path, "no text in it"))
-        return False
-    chunks = chunk_page(
-        sections,
-        source=source.name,
-        count_tokens=count_tokens,
-        limit=settings.chunk_tokens,
-        overlap=settings.chunk_overlap,
-    )
-    changes.fresh.extend(chunks)
-    changes.documents.append(
-        IndexedDocument(
-            source.name,
-            file.path,
-            file.content_hash,
-            sections[0].title,
-            len(sections),
-            tuple(chunk.id for chunk in chunks),
+def _is_below(path: str, kept: set[str]) -> bool:
+    """Whether a path, or a folder that it is in, is among `kept`."""
+    return path in kept or any(str(folder) in kept for folder in PurePosixPath(path).parents)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Reads files of one source into what a run found."""
+
+    source: FolderSource
+    changes: Changes
+    count_tokens: Callable[[str], int]
+    settings: IndexSettings
+
+    def skip(self, skipped: Skipped) -> None:
+        self.changes.skipped.append(replace(skipped, source=self.source.name))
+
+    def read(self, file: SourceFile) -> Literal["read", "failed", "later"]:
+        """later: what is indexed of the file stays."""
+        try:
+            sections = read_sections(file, self.source.base_url, self.source.urls.get(file.path))
+        except DocentError as error:
+            self.skip(Skipped(file.path, error.detail))
+            return "later" if isinstance(error, PassingTrouble) else "failed"
+        if not sections:
+            self.skip(Skipped(file.path, "no text in it"))
+            return "failed"
+        chunks = chunk_page(
+            sections,
+            source=self.source.name,
+            count_tokens=self.count_tokens,
+            limit=self.settings.chunk_tokens,
+            overlap=self.settings.chunk_overlap,
         )
-    )
-    return True
+        self.changes.fresh.extend(chunks)
+        self.changes.changed_documents += 1
+        ids = tuple(chunk.id for chunk in chunks)
+        document = IndexedDocument(
+            self.source.name, file.path, file.content_hash, sections[0].title, len(sections), ids
+        )
+        self.changes.documents.append(document)
+        return "read"
 
 
 def write_revision(
@@ -173,11 +215,13 @@ def write_revision(
     fresh = {chunk.id: chunk for chunk in changes.fresh}
     wanted = [chunk_id for document in changes.documents for chunk_id in document.chunk_ids]
     written: set[str] = set()
-    for batch in _copies(old, wanted, fresh):
+    for batch in _copies(old, [one for one in wanted if not (changes.anew and one in fresh)], fresh):
+        revisions.check_space()
         _write(store, vocabulary, batch)
         written.update(point.chunk.id for point in batch)
     missing = [chunk for chunk_id, chunk in fresh.items() if chunk_id not in written]
-    for batch in _embedded(missing, embedder, report):
+    for batch in _embedded(missing, embedder, changes, report):
+        revisions.check_space()
         _write(store, vocabulary, batch)
     _validate(store, wanted)
     store.flush()
@@ -198,7 +242,7 @@ def _copies(old: OpenRevision | None, wanted: Sequence[str], fresh: Mapping[str,
         yield batch
 
 
-def _embedded(chunks: Sequence[Chunk], embedder: Embedder, report: Report) -> Iterator[list[Point]]:
+def _embedded(chunks: Sequence[Chunk], embedder: Embedder, changes: Changes, report: Report) -> Iterator[list[Point]]:
     sparse = Bm25Encoder()
     texts = [windows(chunk, embedder.count_tokens) for chunk in chunks]
     vectors = embedder.embed_passages(chain.from_iterable(texts))
@@ -206,7 +250,7 @@ def _embedded(chunks: Sequence[Chunk], embedder: Embedder, report: Report) -> It
     for number, (chunk, parts) in enumerate(zip(chunks, texts, strict=True), start=1):
         dense = np.stack(list(islice(vectors, len(parts))))
         batch.append(Point(chunk, dense, sparse.encode_passage(passage_text(chunk))))
-        report(Progress("embed", number, len(chunks), chunk.path))
+        report(changes.progress("embed", number, len(chunks), chunk.path))
         if len(batch) == _WRITE_BATCH:
             yield batch
             batch = []

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db import Database
+from app.db import Database, utc_now
 from app.models.index import Document, IndexPointer, Revision, Source
 
 
@@ -66,8 +66,38 @@ class Catalog:
         async with self._database.transaction() as session:
             return list(await session.scalars(select(Revision.id).order_by(Revision.created_at.desc())))
 
-    async def switch(self, revision: Revision, documents: Sequence[Document], sources: Sequence[Source]) -> None:
-        """Put a finished revision into service: rows, sources and pointer in one transaction."""
+    async def is_held(self) -> bool:
+        """Whether the serving revision was put there by a rollback, and stays until somebody asks for a run."""
+        async with self._database.transaction() as session:
+            return bool(await session.scalar(select(IndexPointer.held)))
+
+    async def revisions(self) -> Sequence[Revision]:
+        """The newest first."""
+        async with self._database.transaction() as session:
+            return (await session.scalars(select(Revision).order_by(Revision.created_at.desc(), Revision.id))).all()
+
+    async def point_back(self, revision_id: str) -> None:
+        """Put a revision that stands in the database into service again, and hold it."""
+        async with self._database.transaction() as session:
+            await session.execute(update(IndexPointer).values(revision_id=revision_id, held=True))
+
+    async def note_failure(self, name: str, reason: str) -> None:
+        """Write to a source why its latest sync failed."""
+        async with self._database.transaction() as session:
+            await session.execute(update(Source).where(Source.name == name).values(error=reason))
+
+    async def switch(
+        self,
+        revision: Revision,
+        documents: Sequence[Document],
+        put: Sequence[Source],
+        drop: Collection[str],
+        synced: Collection[str],
+    ) -> None:
+        """Put a finished revision into service: rows, sources and pointer in one transaction.
+
+        put: sources to be written. drop: names of those to be deleted. synced: names of those that were read.
+        """
         async with self._database.transaction() as session:
             session.add(revision)
             await session.flush()
@@ -76,12 +106,26 @@ class Catalog:
             if pointer is None:
                 session.add(IndexPointer(id=1, revision_id=revision.id))
             else:
-                pointer.revision_id = revision.id
-            await _replace_sources(session, sources)
+                pointer.revision_id, pointer.held = revision.id, False
+            await _write_sources(session, put, drop, synced)
 
-    async def replace_sources(self, sources: Sequence[Source]) -> None:
+    async def stay(
+        self,
+        fetched: Mapping[str, dict[str, object]],
+        put: Sequence[Source],
+        drop: Collection[str],
+        synced: Collection[str],
+    ) -> None:
+        """A run has found nothing new: the revision serves on. Parameters as of `switch`."""
         async with self._database.transaction() as session:
-            await _replace_sources(session, sources)
+            await session.execute(
+                update(Revision)
+                .where(Revision.id.in_(select(IndexPointer.revision_id)))
+                .values(fetched=dict(fetched))
+                .execution_options(synchronize_session=False)
+            )
+            await session.execute(update(IndexPointer).values(held=False))
+            await _write_sources(session, put, drop, synced)
 
     async def forget(self, revision_ids: Sequence[str]) -> None:
         async with self._database.transaction() as session:
@@ -98,9 +142,13 @@ async def _sources(session: AsyncSession) -> Sequence[Source]:
     return (await session.scalars(select(Source).order_by(Source.created_at, Source.name))).all()
 
 
-async def _replace_sources(session: AsyncSession, sources: Sequence[Source]) -> None:
-    kept = {source.name for source in sources}
-    await session.execute(delete(Source).where(Source.name.not_in(kept)))
+async def _write_sources(
+    session: AsyncSession, put: Sequence[Source], drop: Collection[str], synced: Collection[str]
+) -> None:
+    await session.execute(delete(Source).where(Source.name.in_(drop)))
     await session.flush()
-    for source in sources:
+    for source in put:
         await session.merge(source)
+    await session.flush()
+    synced_now = update(Source).where(Source.name.in_(synced)).values(synced_at=utc_now(), error="")
+    await session.execute(synced_now.execution_options(synchronize_session=False))

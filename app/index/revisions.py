@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.config import IndexSettings
-from app.errors import IndexMissing
+from app.errors import IndexMissing, IndexRejected
 from app.index.edge import EdgeStore
 from app.index.store import VectorStore
 from app.index.terms import Vocabulary
@@ -35,17 +35,30 @@ class Revisions:
 
     def __init__(self, settings: IndexSettings, data_dir: Path, client: QdrantClient | None = None) -> None:
         self._folder = data_dir / "index"
+        self._min_free = settings.min_free_bytes
         self._client = client if client is not None else _client(settings)
 
     def create(self, revision_id: str, dimension: int) -> VectorStore:
         """An empty store for a revision that is being built, aside from all that serve."""
         folder = self._building(revision_id)
         folder.mkdir(parents=True)
+        self.check_space()
         if self._client is None:
             return EdgeStore.create(folder / "shard", dimension)
         from app.index.qdrant_server import QdrantServerStore  # noqa: PLC0415
 
         return QdrantServerStore.create(self._client, _collection(revision_id), dimension)
+
+    def check_space(self) -> None:
+        """Raises IndexRejected when the disk is nearly full, before it is: Edge writes into files that are mapped into
+        memory, and the kernel kills a process for which it has no room to put what was written there.
+        """
+        free = shutil.disk_usage(self._folder).free
+        if free < self._min_free:
+            raise IndexRejected(
+                f"the disk of {self._folder} has {free / 1e6:,.0f} MB left, and DOCENT_INDEX__MIN_FREE_BYTES keeps "
+                f"{self._min_free / 1e6:,.0f} free: make room, and run it again; what was indexed before serves on"
+            )
 
     def finish(self, revision_id: str, vocabulary: Vocabulary) -> None:
         """Give a built revision its final name. Its store has to be flushed and closed before."""

@@ -81,7 +81,12 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A file that was not indexed, and why (one line for the operator)."""
+    """A file that was not indexed, and why (one line for the operator).
+
+    passing: it may be readable the next time: what is indexed of it stays.
+    """
 
     path: str
     reason: str
+    source: str = ""
+    passing: bool = False

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, UtcDateTime, utc_now
@@ -12,20 +13,39 @@ from app.models.columns import Json
 
 
 class Source(Base):
-    """A place that documents come from. Its name is part of every chunk id."""
+    """A place that documents come from. Its name is part of every chunk id.
+
+    branch, subfolder: of a git repository. include, exclude: patterns as in .gitignore files. schedule: when it is
+    synced, as cron says it, in UTC; '' for never. probes: questions with the path that each has to find.
+    error: of the latest sync, '' where it went well. push_secret: what push webhooks are signed with.
+    """
 
     __tablename__ = "sources"
+    __table_args__ = (UniqueConstraint("location", "branch", "subfolder", name="uq_sources_origin"),)
 
     name: Mapped[str] = mapped_column(primary_key=True)
     kind: Mapped[str]
-    location: Mapped[str] = mapped_column(unique=True)
+    location: Mapped[str]
     base_url: Mapped[str]
     handbook: Mapped[bool]  # Docent's own docs, indexed by a fresh install, dropped with the first own source
+    branch: Mapped[str] = mapped_column(default="", server_default="")
+    subfolder: Mapped[str] = mapped_column(default="", server_default="")
+    include: Mapped[list[str]] = mapped_column(Json, default=list, server_default="[]")
+    exclude: Mapped[list[str]] = mapped_column(Json, default=list, server_default="[]")
+    product_version: Mapped[str] = mapped_column(default="", server_default="")
+    schedule: Mapped[str] = mapped_column(default="", server_default="")
+    probes: Mapped[list[dict[str, str]]] = mapped_column(Json, default=list, server_default="[]")
+    push_secret: Mapped[str] = mapped_column(default="", server_default="")
+    error: Mapped[str] = mapped_column(default="", server_default="")
+    synced_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 
 
 class Revision(Base):
-    """One complete, immutable index. Rows exist only for revisions that were validated."""
+    """One complete, immutable index. Rows exist only for revisions that were validated.
+
+    fetched: by source, what the fetch of its documents left for the next one, such as the commit.
+    """
 
     __tablename__ = "revisions"
 
@@ -36,16 +56,21 @@ class Revision(Base):
     chunking: Mapped[str]
     documents: Mapped[int]
     chunks: Mapped[int]
+    fetched: Mapped[dict[str, dict[str, Any]]] = mapped_column(Json, default=dict, server_default="{}")
 
 
 class IndexPointer(Base):
-    """The one row that says which revision serves."""
+    """The one row that says which revision serves.
+
+    held: put there by a rollback, so that no schedule and no push takes it away; the next run that is asked for does.
+    """
 
     __tablename__ = "index_pointer"
     __table_args__ = (CheckConstraint("id = 1", name="single_row"),)
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     revision_id: Mapped[str] = mapped_column(ForeignKey("revisions.id"))
+    held: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class Document(Base):

@@ -18,7 +18,7 @@ from app.errors import DocentError
 from app.index.indexer import IndexReport, Progress
 from app.problems import problem, problem_responses
 from app.sources.queue import IndexQueue
-from app.sources.schemas import IndexBody, SearchResponse, SourceInfo
+from app.sources.schemas import IndexBody, SearchResponse
 from app.sources.service import QUESTION_CHARS, SourcesService
 
 
@@ -50,7 +50,8 @@ _EVENTS = event_stream(
     "index.progress",
     "index.completed",
     "index.failed",
-    example='event: index.progress\ndata: {"phase":"read","done":1,"total":12,"item":"start.md"}\n\n'
+    example='event: index.progress\ndata: {"phase":"read","done":1,"total":12,"item":"start.md","changed":0,'
+    '"deleted":0,"failed":0,"embedded":0}\n\n'
     'event: index.failed\ndata: {"problem":{"type":"urn:docent:problem:index-locked","title":"Another indexer is '
     'running","status":409,"detail":"another index run is going on: wait for its end"}}\n\n',
 )
@@ -75,11 +76,6 @@ async def search(
     return await sources.search(q, k, explain)
 
 
-@router.get("/sources")
-async def list_sources(sources: Sources) -> list[SourceInfo]:
-    return await sources.sources()
-
-
 @router.delete("/sources/{name}", response_class=Response, responses=_RUN)
 async def delete_source(name: str, queue: Queue) -> Response:
     """Take a source out of the index; events as of `/index`."""
@@ -102,6 +98,10 @@ class _Progress(BaseModel):
     done: int
     total: int
     item: str
+    changed: int
+    deleted: int
+    failed: int
+    embedded: int
 
 
 class _Failure(BaseModel):

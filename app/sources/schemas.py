@@ -20,6 +20,9 @@ class IndexBody(BaseModel):
     paths: list[Path] = Field(description="Absolute folders or files.")
     base_url: str | None = Field(None, description="URL of the docs' root; unchanged when left out.")
     rebuild: bool = Field(False, description="Embed everything anew.")
+    force: bool = Field(
+        False, description="Delete whatever share of the documents is gone, and whatever the probe questions find."
+    )
 
     @field_validator("paths", "base_url")
     @classmethod
@@ -81,11 +84,3 @@ def search_response(result: SearchResult, explained: bool) -> SearchResponse:
         for one in result.candidates
     ]
     return SearchResponse(question=result.question, results=hits)
-
-
-class SourceInfo(BaseModel):
-    name: str
-    kind: str
-    location: str
-    base_url: str
-    documents: int

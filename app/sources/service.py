@@ -7,10 +7,11 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from app.errors import InvalidInput
-from app.index.catalog import Catalog
 from app.index.indexer import Indexer, IndexReport, IndexRequest, Progress
 from app.index.library import Library
-from app.sources.schemas import IndexBody, SearchResponse, SourceInfo, search_response
+from app.sources.reindexing import Reindexing
+from app.sources.schemas import IndexBody, SearchResponse, search_response
+from app.sources.specification import ReindexBody
 
 QUESTION_CHARS = 4000
 Work = Callable[[Callable[[Progress], None]], Awaitable[IndexReport]]
@@ -23,14 +24,14 @@ def index_request(body: IndexBody) -> IndexRequest:
         raise InvalidInput(f"{relative} is not an absolute path")
     if body.base_url and not re.match(r"https?://[^\s/]", body.base_url):
         raise InvalidInput(f"the base URL {body.base_url} is none: it begins with https:// or http://")
-    return IndexRequest(tuple(path.resolve() for path in body.paths), body.base_url, body.rebuild)
+    return IndexRequest(tuple(path.resolve() for path in body.paths), body.base_url, body.rebuild, force=body.force)
 
 
 class SourcesService:
-    def __init__(self, catalog: Catalog, library: Library, indexer: Indexer) -> None:
-        self._catalog = catalog
+    def __init__(self, library: Library, indexer: Indexer, reindexing: Reindexing) -> None:
         self._library = library
         self._indexer = indexer
+        self._reindexing = reindexing
 
     def index(self, body: IndexBody) -> AsyncIterator[Progress | IndexReport]:
         """Index the folders of `body`: progress while it runs, the report at the end."""
@@ -39,7 +40,11 @@ class SourcesService:
 
     def remove(self, name: str) -> AsyncIterator[Progress | IndexReport]:
         """Take a source out of the index."""
-        return _with_progress(lambda report: self._indexer.remove(name, report))
+        return _with_progress(lambda report: self._reindexing.remove(name, report))
+
+    def reindex(self, body: ReindexBody) -> AsyncIterator[Progress | IndexReport]:
+        """Bring sources up to date, or say what that would change."""
+        return _with_progress(lambda report: self._reindexing.run(body, report))
 
     async def search(self, question: str, limit: int, explained: bool) -> SearchResponse:
         """The best `limit` chunks for `question`."""
@@ -48,19 +53,6 @@ class SourcesService:
         if len(question) > QUESTION_CHARS:
             raise InvalidInput(f"the question has {len(question)} characters, {QUESTION_CHARS} are taken")
         return search_response(await self._library.search(question.strip(), limit), explained)
-
-    async def sources(self) -> list[SourceInfo]:
-        counts = await self._catalog.document_counts()
-        return [
-            SourceInfo(
-                name=source.name,
-                kind=source.kind,
-                location=source.location,
-                base_url=source.base_url,
-                documents=counts.get(source.name, 0),
-            )
-            for source in await self._catalog.sources()
-        ]
 
 
 async def _with_progress(work: Work) -> AsyncIterator[Progress | IndexReport]:

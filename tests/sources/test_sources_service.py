@@ -11,13 +11,15 @@ from app.errors import IndexLocked, InvalidInput, NotFound
 from app.index.build import Progress
 from app.index.indexer import IndexReport
 from app.runtime import Core
+from app.sources.reindexing import Reindexing
 from app.sources.schemas import IndexBody
 from app.sources.service import QUESTION_CHARS, SourcesService
 
 
 @pytest.fixture
 def sources(core: Core) -> SourcesService:
-    return SourcesService(core.catalog, core.library, core.indexer)
+    reindexing = Reindexing(core.settings, core.database, core.catalog, core.indexer)
+    return SourcesService(core.library, core.indexer, reindexing)
 
 
 async def test_a_run_gives_progress_and_then_its_report(sources: SourcesService, docs: Path) -> None:
@@ -43,7 +45,7 @@ async def test_a_run_goes_on_when_nobody_listens_any_more(core: Core, sources: S
         while await core.catalog.serving_revision() is None:  # noqa: ASYNC110  (nothing tells)
             await asyncio.sleep(0.05)
 
-    assert [source.documents for source in await sources.sources()] == [6]
+    assert list((await core.catalog.document_counts()).values()) == [6]
 
 
 async def test_a_refusal_comes_out_of_the_stream(sources: SourcesService, tmp_path: Path) -> None:

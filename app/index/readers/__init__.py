@@ -1,7 +1,8 @@
 """Reads documentation files into sections, one format a file."""
 
 from app.index.readers.folder import scan
-from app.index.readers.page import SourceFile, UnreadableFile
+from app.index.readers.page import PassingTrouble, SourceFile, UnreadableFile
+from app.index.readers.patterns import Patterns
 from app.index.readers.reading import read_sections
 
-__all__ = ["SourceFile", "UnreadableFile", "read_sections", "scan"]
+__all__ = ["PassingTrouble", "Patterns", "SourceFile", "UnreadableFile", "read_sections", "scan"]

@@ -8,11 +8,13 @@ import os
 import re
 import stat
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from app.errors import NotFound
 from app.index.readers.encoding import is_binary
 from app.index.readers.page import SourceFile
+from app.index.readers.patterns import Patterns
 from app.index.section import Skipped
 
 DOCUMENT_SUFFIXES = frozenset({".md", ".mdx", ".markdown", ".rst", ".html", ".htm", ".txt", ".ipynb"})
@@ -24,8 +26,13 @@ _OPENAPI_YAML = re.compile(rb"^[\"']?(?:openapi|swagger)[\"']?[ \t]*:", re.MULTI
 _OPENAPI_JSON = re.compile(rb"\"(?:openapi|swagger)\"\s*:\s*\"\d")
 
 
-def scan(root: Path, max_bytes: int) -> Iterator[SourceFile | Skipped]:
+def scan(
+    root: Path, max_bytes: int, patterns: Patterns | None = None, only: frozenset[str] | None = None
+) -> Iterator[SourceFile | Skipped]:
     """Every readable file below `root` in sorted order, and those left out with the reason.
+
+    patterns: which files are looked at. only: paths of the files that are, where the others are known not to have
+    changed; links are looked at in any case, since what they lead to may have.
 
     `root` may be a single file; its folder is the root then. Unknown kinds of files, YAML and JSON files that are
     no OpenAPI documents, hidden files, hidden folders, node_modules, __pycache__ and virtual environments are passed
@@ -36,7 +43,7 @@ def scan(root: Path, max_bytes: int) -> Iterator[SourceFile | Skipped]:
     if not root.exists():
         raise NotFound(f"There is no file or folder {root}.")
     if root.is_dir():
-        yield from _folder(root, root, max_bytes)
+        yield from _folder(root, root, _Wanted(max_bytes, patterns or Patterns(), only))
         return
     if _is_known(root):
         yield from _file(root, root.parent, max_bytes)
@@ -45,11 +52,23 @@ def scan(root: Path, max_bytes: int) -> Iterator[SourceFile | Skipped]:
         yield Skipped(root.name, f"{kind} is not a kind of file that can be read.")
 
 
-def _folder(folder: Path, root: Path, max_bytes: int) -> Iterator[SourceFile | Skipped]:
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    max_bytes: int
+    patterns: Patterns
+    only: frozenset[str] | None
+
+    def wants(self, entry: Path, root: Path) -> bool:
+        path = _relative(entry, root)
+        known = self.only is not None and path not in self.only and not entry.is_symlink()
+        return not known and self.patterns.wants(path)
+
+
+def _folder(folder: Path, root: Path, wanted: _Wanted) -> Iterator[SourceFile | Skipped]:
     try:
         entries = sorted(folder.iterdir())
     except OSError as error:
-        yield _skipped(folder, root, f"The folder cannot be read: {error.strerror}.")
+        yield _skipped(folder, root, f"The folder cannot be read: {error.strerror}.", passing=True)
         return
     for entry in entries:
         if entry.name.startswith("."):
@@ -63,9 +82,9 @@ def _folder(folder: Path, root: Path, max_bytes: int) -> Iterator[SourceFile | S
                 yield _skipped(entry, root, "The link leads out of the source's folder.")
         elif entry.is_dir():
             if not (entry.is_symlink() or entry.name in _PASSED_OVER or (entry / "pyvenv.cfg").exists()):
-                yield from _folder(entry, root, max_bytes)
-        elif _is_known(entry):
-            yield from _file(entry, root, max_bytes)
+                yield from _folder(entry, root, wanted)
+        elif _is_known(entry) and wanted.wants(entry, root):
+            yield from _file(entry, root, wanted.max_bytes)
 
 
 def _encodes(name: str) -> bool:
@@ -90,7 +109,7 @@ def _file(path: Path, root: Path, max_bytes: int) -> Iterator[SourceFile | Skipp
             return
         data = path.read_bytes()
     except OSError as error:
-        yield _skipped(path, root, f"The file cannot be read: {error.strerror}.")
+        yield _skipped(path, root, f"The file cannot be read: {error.strerror}.", passing=True)
         return
     if not data.strip():
         yield _skipped(path, root, "The file is empty.")
@@ -129,8 +148,8 @@ def _is_openapi(path: Path, *, whole: bool) -> bool:
     return "openapi" in document or "swagger" in document
 
 
-def _skipped(path: Path, root: Path, reason: str) -> Skipped:
-    return Skipped(_relative(path, root), reason)
+def _skipped(path: Path, root: Path, reason: str, *, passing: bool = False) -> Skipped:
+    return Skipped(_relative(path, root), reason, passing=passing)
 
 
 def _relative(path: Path, root: Path) -> str:

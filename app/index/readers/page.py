@@ -17,6 +17,10 @@ class UnreadableFile(DocentError):
     title = "A file could not be read"
 
 
+class PassingTrouble(UnreadableFile):
+    """The file may be readable the next time."""
+
+
 _MAX_PATH = 12  # headings in a path; folds may be nested deeper
 
 

@@ -9,29 +9,30 @@ from app.index.readers.html import read_html
 from app.index.readers.markdown import read_markdown
 from app.index.readers.notebook import read_notebook
 from app.index.readers.openapi import read_openapi
-from app.index.readers.page import Page, SourceFile, UnreadableFile, humanised
+from app.index.readers.page import Page, PassingTrouble, SourceFile, UnreadableFile, humanised
 from app.index.readers.plain import read_plain
 from app.index.readers.rst import read_rst
 from app.index.readers.urls import MARKDOWN_SUFFIXES, page_url, with_anchor
 from app.index.section import Section
 
 
-def read_sections(file: SourceFile, base_url: str) -> list[Section]:
-    """The sections of a page in order, without empty ones. URLs follow the rules of `page_url`.
+def read_sections(file: SourceFile, base_url: str, url: str | None = None) -> list[Section]:
+    """The sections of a page in order, without empty ones.
 
-    Raises UnreadableFile where the content is broken, or is no longer what was scanned.
+    url: of the page, where it is known; else it follows the rules of `page_url`.
+    Raises UnreadableFile where the content is broken, or (PassingTrouble) is no longer what was scanned.
     """
     try:
         data = file.absolute.read_bytes()
     except OSError as error:
-        raise UnreadableFile(f"The file cannot be read any more: {error.strerror}.") from error
+        raise PassingTrouble(f"The file cannot be read any more: {error.strerror}.") from error
     if hashlib.sha256(data).hexdigest() != file.content_hash:
-        raise UnreadableFile("The file changed while it was being read; index again.")
+        raise PassingTrouble("The file changed while it was being read; index again.")
     try:
         page = _read(decode(data), file.path)
     except RecursionError as error:
         raise UnreadableFile("Its content is nested too deeply.") from error
-    url = page_url(base_url, file.path, slug=page.slug, doc_id=page.doc_id)
+    url = url or page_url(base_url, file.path, slug=page.slug, doc_id=page.doc_id)
     return [
         Section(
             path=file.path,

@@ -1,0 +1,170 @@
+"""Sources to index: fetch their documents, compare, build aside, switch."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import structlog
+from filelock import FileLock, Timeout
+
+from app.config import Settings
+from app.db import Database
+from app.errors import DocentError, IndexLocked, InvalidInput, NotFound
+from app.fetching.fetch import fetch
+from app.fetching.origin import Fetched, FetchProgress
+from app.index.build import Progress, Report
+from app.index.catalog import Catalog, Serving
+from app.index.indexer import Indexer
+from app.index.plan import Plan, folder_of, probes_of
+from app.index.report import FailedSource, IndexReport, SkippedFile
+from app.models.index import Source
+from app.sources.citations import recent_citations
+from app.sources.registry import origin_of
+from app.sources.specification import ReindexBody
+
+log = structlog.get_logger(__name__)
+
+_STATE, _PATTERNS = "state", "patterns"
+
+
+class NothingFetched(DocentError):
+    status = 422
+    kind = "nothing-fetched"
+    title = "No source could be read"
+
+
+@dataclass(frozen=True, slots=True)
+class _Got:
+    source: Source
+    fetched: Fetched
+
+
+class Reindexing:
+    def __init__(self, settings: Settings, database: Database, catalog: Catalog, indexer: Indexer) -> None:
+        self._settings = settings
+        self._database = database
+        self._catalog = catalog
+        self._indexer = indexer
+
+    async def run(self, wanted: ReindexBody, report: Report) -> IndexReport:
+        """Bring sources up to date. One that cannot be fetched does not stop the others, and is named in the report.
+
+        report: called from other threads. Raises what `Indexer.index` raises, NotFound for a source that there is
+        not, and NothingFetched when all of them failed.
+        """
+        sources = await self._wanted(wanted)
+        got, failed = await self._fetch_all(sources, wanted.full, report)
+        if not wanted.dry_run:
+            for one in failed:
+                await self._catalog.note_failure(one.source, one.reason)
+        if not got:
+            raise NothingFetched("; ".join(f"{one.source}: {one.reason}" for one in failed))
+        cited = await recent_citations(self._database) if wanted.dry_run else ()
+        names = {one.source.name for one in got}
+        try:
+            done = await self._indexer.sync(lambda serving: replace(_plan(got, serving, wanted), cited=cited), report)
+        except DocentError as error:
+            if not wanted.dry_run:
+                for name in names:
+                    await self._catalog.note_failure(name, error.detail)
+            raise
+        unfetched = [
+            SkippedFile(path=page.path, reason=page.reason, source=one.source.name)
+            for one in got
+            for page in one.fetched.failed
+        ]
+        return done.model_copy(update={"failed_sources": failed, "skipped": [*done.skipped, *unfetched]})
+
+    async def remove(self, name: str, report: Report) -> IndexReport:
+        """Take a source out of the index, with what was fetched of it. Raises NotFound."""
+        done = await self._indexer.remove(name, report)
+        await asyncio.to_thread(shutil.rmtree, self._folder(name), ignore_errors=True)
+        return done
+
+    async def _wanted(self, wanted: ReindexBody) -> list[Source]:
+        sources = [source for source in await self._catalog.sources() if not source.handbook]
+        if wanted.sources is not None:
+            unknown = set(wanted.sources) - {source.name for source in sources}
+            if unknown:
+                names = ", ".join(source.name for source in sources) or "none"
+                raise NotFound(f"there is no source named {', '.join(sorted(unknown))} (there are: {names})")
+            sources = [source for source in sources if source.name in wanted.sources]
+        if not sources:
+            raise InvalidInput("there is no source yet: make one with `docent source add`, or `docent index FOLDER`")
+        return sources
+
+    async def _fetch_all(
+        self, sources: Sequence[Source], full: bool, report: Report
+    ) -> tuple[list[_Got], list[FailedSource]]:
+        serving = await self._catalog.serving_revision()
+        held = (serving.fetched or {}) if serving is not None else {}
+        got: list[_Got] = []
+        failed: list[FailedSource] = []
+        for source in sources:
+            before = held.get(source.name, {})
+            try:
+                fetched = await asyncio.to_thread(self._fetch, source, before, report)
+            except IndexLocked:
+                raise
+            except DocentError as error:
+                log.warning("source.not_fetched", source=source.name, detail=error.detail)
+                failed.append(FailedSource(source=source.name, reason=error.detail))
+                continue
+            if full or before.get(_PATTERNS) != _patterns(source):
+                fetched = replace(fetched, changed=None)
+            got.append(_Got(source, fetched))
+        return got, failed
+
+    def _fetch(self, source: Source, before: dict[str, Any], report: Report) -> Fetched:
+        def pass_on(progress: FetchProgress) -> None:
+            report(Progress("fetch", progress.done, progress.total, f"{source.name}: {progress.item}"))
+
+        folder = self._folder(source.name)
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            with FileLock(folder.with_suffix(".lock"), timeout=0):
+                return fetch(origin_of(source), folder, before.get(_STATE, {}), self._settings.fetching, pass_on)
+        except Timeout as error:
+            raise IndexLocked(f"{source.name} is being fetched by another run: wait until it is done") from error
+
+    def _folder(self, name: str) -> Path:
+        return self._settings.data_dir / "sources" / name
+
+
+def _plan(got: Sequence[_Got], serving: Serving, wanted: ReindexBody) -> Plan:
+    """Asked under the lock: a source that was deleted meanwhile is left out."""
+    there = {source.name: source for source in serving.sources}
+    read = [one for one in got if one.source.name in there]
+    if not read:
+        raise InvalidInput("the sources were deleted meanwhile: nothing is left to index")
+    kept = [source for source in serving.sources if not source.handbook]
+    folders = tuple(
+        replace(
+            folder_of(one.source, Path(one.fetched.root)),
+            urls=one.fetched.urls,
+            changed=one.fetched.changed,
+            unreachable=one.fetched.unreachable,
+        )
+        for one in read
+    )
+    whole = wanted.full and wanted.sources is None
+    return Plan(
+        frozenset(source.name for source in kept),
+        folders,
+        drop=frozenset(source.name for source in serving.sources if source.handbook),
+        fetched={one.source.name: {_STATE: one.fetched.state, _PATTERNS: _patterns(one.source)} for one in read},
+        probes=probes_of(kept),
+        rebuild=whole and len(read) == len(kept),
+        full=wanted.full,
+        force=wanted.force,
+        dry_run=wanted.dry_run,
+    )
+
+
+def _patterns(source: Source) -> list[list[str]]:
+    return [list(source.include or ()), list(source.exclude or ())]
