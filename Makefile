@@ -4,11 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 ARGS ?=
+# Processes that the tests are divided among, file by file. Two take half the time of one on two cores.
+WORKERS ?= 2
+DIVIDED := --numprocesses=$(WORKERS) --dist=loadfile
 # Tests that keep nothing in a database, or nothing that another one could keep otherwise.
 NO_DATABASE := adapters answering calibration client docs handbook index/readers llm schema tickets/text
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-test serve test check format bench browser shared postgresql widget widget-tools clean
+.PHONY: help install install-test serve test check format bench browser shared postgresql image-steps widget widget-tools clean
 
 help: ## This list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -37,13 +40,13 @@ serve: install ## Serve the page at http://127.0.0.1:8000; the first start index
 	@$(BIN)/docent serve $(ARGS)
 
 test: install-test ## Run the tests that need nothing but this checkout.
-	@$(BIN)/python -m pytest -q -m "not browser and not shared" $(ARGS)
+	@$(BIN)/python -m pytest -q $(DIVIDED) -m "not browser and not shared" $(ARGS)
 
 browser: install-test ## Run the tests in Chromium (/usr/bin/chromium).
 	@$(BIN)/python -m pytest -q -m browser $(ARGS)
 
 postgresql: install-test ## Run the tests on a PostgreSQL cluster of their own (Debian: apt-get install postgresql).
-	@$(BIN)/python -m pytest -q --postgresql -m "not browser and not shared" $(NO_DATABASE:%=--ignore=tests/%) $(ARGS)
+	@$(BIN)/python -m pytest -q $(DIVIDED) --postgresql -m "not browser and not shared" $(NO_DATABASE:%=--ignore=tests/%) $(ARGS)
 
 shared: install-test ## Run the tests on the Nitro corpus (NITRO=folder with docs/).
 	@$(BIN)/python -m pytest -q -m shared $(ARGS)
@@ -61,6 +64,9 @@ format: install-test ## Format the code and mend what can be mended.
 
 bench: install-test ## Measure quality and speed (NITRO=folder with docs/ adds the second corpus).
 	@$(BIN)/python -m bench $(ARGS)
+
+image-steps: ## Carry out the steps of the Dockerfile without an engine, and try what comes of them (Linux, root).
+	@$(PYTHON) -m deploy.image_steps
 
 node_modules/installed: package.json
 	@npm install --silent --no-audit --no-fund --no-package-lock

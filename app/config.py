@@ -12,7 +12,13 @@ from typing import Annotated, Literal, Self
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic_settings import (
+    BaseSettings,
+    NestedSecretsSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from app.errors import ConfigurationError
 
@@ -312,6 +318,9 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Field(Path(".docent"), description="Folder of all state: database, index, models, locks.")
+    secrets_dir: Path | None = Field(
+        None, description="Folder with secrets, each in a file named as its setting. Empty: none is read from files."
+    )
     server: ServerSettings = ServerSettings()
     auth: AuthSettings = AuthSettings()
     limits: LimitSettings = LimitSettings()
@@ -331,9 +340,26 @@ class Settings(BaseSettings):
     email: EmailSettings = EmailSettings()
     log: LogSettings = LogSettings()
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  (the signature is pydantic's)
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Files of DOCENT_SECRETS_DIR, as container engines mount secrets, give way to the environment and `.env`."""
+        files = NestedSecretsSettingsSource(file_secret_settings, _secrets_dir(), secrets_dir_missing="error")
+        return init_settings, env_settings, dotenv_settings, files
+
     @cached_property
     def database_url(self) -> str:
         return self.database.url or f"sqlite+aiosqlite:///{self.data_dir.resolve() / 'docent.db'}"
+
+
+def _secrets_dir() -> str | None:
+    return os.environ.get("DOCENT_SECRETS_DIR") or dotenv_values(".env").get("DOCENT_SECRETS_DIR") or None
 
 
 def load_settings() -> Settings:
@@ -346,8 +372,11 @@ def load_settings() -> Settings:
         raise ConfigurationError(f"{name}: {first['msg']} (docs/reference/settings.md lists every setting)") from error
     except SettingsError as error:
         raise ConfigurationError(f"{error} (docs/reference/settings.md lists every setting)") from error
+    except OSError as error:
+        raise ConfigurationError(f"DOCENT_SECRETS_DIR: {error.filename} cannot be read ({error.strerror})") from error
     known = set(setting_names())
-    for name in sorted({*os.environ, *dotenv_values(".env")}):
+    files = [path.name for path in settings.secrets_dir.iterdir()] if settings.secrets_dir else []
+    for name in sorted({*os.environ, *dotenv_values(".env"), *files}):
         if name.upper().startswith("DOCENT_") and name.upper() not in known:
             raise ConfigurationError(f"{name} is not a setting (docs/reference/settings.md lists every setting)")
     return settings

@@ -85,7 +85,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if not config.getoption("--postgresql"):
+    divided = config.getoption("numprocesses", None) and not hasattr(config, "workerinput")
+    if divided or not config.getoption("--postgresql"):  # each worker has a cluster of its own
         return
     cluster = throwaway_cluster()
     os.environ[CLUSTER] = cluster.__enter__()

@@ -32,14 +32,18 @@ def converted(gguf: Path, models_dir: Path) -> Path:
 
 
 def _convert(gguf: Path, folder: Path) -> None:
-    # The converter writes beside its input, which may be in site-packages: give it a link in our folder.
-    link = folder / gguf.name
-    link.symlink_to(gguf)
+    # The converter writes beside its input, which may be in site-packages: give it a link in our folder. It opens the
+    # file for writing, though it only reads it: where the file is not ours to write, as in a container, it gets a copy.
+    given = folder / gguf.name
+    if os.access(gguf, os.W_OK):
+        given.symlink_to(gguf)
+    else:
+        shutil.copyfile(gguf, given)
     try:
-        openvino_genai.LLMPipeline(link, "CPU", enable_save_ov_model=True)
+        openvino_genai.LLMPipeline(given, "CPU", enable_save_ov_model=True)
     except _CONVERSION_ERRORS as error:
         raise ConfigurationError(f"{gguf} cannot be converted: {_last_line(error)}") from error
-    link.unlink()
+    given.unlink()
     for file in folder.iterdir():  # on disk before the rename is, so that a power cut leaves nothing half either
         descriptor = os.open(file, os.O_RDONLY)
         os.fsync(descriptor)
