@@ -58,7 +58,7 @@ class IndexProgress:
         self._progress = progress
         self._tasks: dict[str, Any] = {}
 
-    def show(self, phase: str, done: int, total: int, item: str, **_counts: int) -> None:
+    def show(self, phase: str, done: int, total: int, item: str, **_counts: object) -> None:
         if phase not in self._tasks:
             self._tasks[phase] = self._progress.add_task(_LABELS.get(phase, phase), total=total, item="")
         self._progress.update(self._tasks[phase], completed=done, total=total, item=item)

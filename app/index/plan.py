@@ -102,6 +102,8 @@ def plan_paths(request: IndexRequest, serving: Serving, default_base_url: str) -
 
 def folder_of(source: Source, root: Path) -> FolderSource:
     """What is read of a source whose documents stand at `root`. Raises InvalidInput for a pattern that is none."""
+    if source.kind == "website":  # whose patterns are about its URLs, and were heeded when it was fetched
+        return FolderSource(source.name, root, source.base_url)
     return FolderSource(source.name, root, source.base_url, Patterns(source.include or (), source.exclude or ()))
 
 

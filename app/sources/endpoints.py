@@ -98,10 +98,12 @@ class _Progress(BaseModel):
     done: int
     total: int
     item: str
+    seen: int
     changed: int
     deleted: int
     failed: int
     embedded: int
+    failures: list[tuple[str, str]]
 
 
 class _Failure(BaseModel):
