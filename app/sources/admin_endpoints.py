@@ -42,7 +42,8 @@ class IndexJob(BaseModel):
                     "state": "running",
                     "progress": {
                         "phase": "embed", "done": 120, "total": 480, "item": "guides/start.md", "seen": 300,
-                        "changed": 36, "deleted": 2, "failed": 0, "embedded": 120, "failures": [], "rate": 14.2, "seconds_left": 25.4,
+                        "changed": 36, "deleted": 2, "failed": 0, "embedded": 120, "failures": [],
+                        "rate": 14.2, "seconds_left": 25.4,
                     },
                     "error": None,
                     "result": None,

@@ -50,8 +50,8 @@ _EVENTS = event_stream(
     "index.progress",
     "index.completed",
     "index.failed",
-    example='event: index.progress\ndata: {"phase":"read","done":1,"total":12,"item":"start.md","changed":0,'
-    '"deleted":0,"failed":0,"embedded":0}\n\n'
+    example='event: index.progress\ndata: {"phase":"read","done":1,"total":12,"item":"start.md","seen":1,'
+    '"changed":0,"deleted":0,"failed":0,"embedded":0,"failures":[]}\n\n'
     'event: index.failed\ndata: {"problem":{"type":"urn:docent:problem:index-locked","title":"Another indexer is '
     'running","status":409,"detail":"another index run is going on: wait for its end"}}\n\n',
 )
