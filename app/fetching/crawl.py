@@ -10,10 +10,11 @@ from app.config import FetchSettings
 from app.fetching.download import Download, Downloader, PageFailed
 from app.fetching.errors import FetchFailed
 from app.fetching.origin import FetchProgress
-from app.fetching.page_html import HtmlPage, is_attribute_bomb, read_page, told
+from app.fetching.page_html import HtmlPage, read_page, told
 from app.fetching.page_store import PageRecord, PageStore, sha256
 from app.fetching.page_urls import Scope, is_kept, is_too_long, pattern_path, stored_path
 from app.fetching.robots import Robots
+from app.index.readers.html import is_attribute_bomb
 from app.index.readers.patterns import Patterns
 from app.index.section import Skipped
 
@@ -184,7 +185,7 @@ class Crawl:
         return path
 
     def _take_html(self, path: str, page: Download) -> None:
-        if is_attribute_bomb(page.body):
+        if is_attribute_bomb(page.body.decode("latin-1")):
             self._fail(page.url, "one of its tags has thousands of attributes, which no page needs")
             return
         html = read_page(page.body, page.charset, page.url, page.robots, self._agent)

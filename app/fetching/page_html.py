@@ -19,8 +19,6 @@ _MAX_DEPTH = 150  # the readers take none that is deeper
 _LINE_CHARS = 15  # shorter lines stand in navigation as well
 _LINES = 100  # that are looked for: enough to tell elements apart, on a page of any size
 _SHARE = 0.9  # of the content's text that has to be in an element for it to be the content's
-_LONG_TAG = re.compile(rb"<[A-Za-z][^<>]{20000,}")
-_MAX_ATTRIBUTES = 5000
 _REFRESH = re.compile(r"\s*([\d.]+)\s*[;,]\s*(?:url\s*=)?\s*['\"]?([^'\"]+)", re.IGNORECASE)
 _REFRESH_SECONDS = 5.0
 
@@ -61,11 +59,6 @@ def read_page(data: bytes, charset: str, url: str, robots: str, agent: str) -> H
         noindex=bool(words & {"noindex", "none"}),
         nofollow=nofollow,
     )
-
-
-def is_attribute_bomb(data: bytes) -> bool:
-    """Whether a tag has thousands of attributes: parsers compare each with all others, for minutes at 5 MB."""
-    return any(len(tag[0].split()) > _MAX_ATTRIBUTES for tag in _LONG_TAG.finditer(data))
 
 
 def _as_utf8(data: bytes, charset: str) -> bytes:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -20,6 +18,7 @@ from app.index.revisions import Revisions
 from app.index.run import IndexRun, Workshop, check_compatible
 from app.index.search import Searcher
 from app.index.section import Skipped
+from app.index.stopping import stoppable
 
 
 class Indexer:
@@ -59,30 +58,8 @@ class Indexer:
             planned = plan(serving)
             if serving.revision is not None and planned.named and not planned.rebuild:
                 check_compatible(serving.revision, self._settings)
-            with _stoppable(report) as stoppable:
-                return await IndexRun(self._workshop, planned, serving, stoppable).run()
-
-
-class _Stopped(Exception):
-    """Ends the thread of a cancelled run; nobody waits for its result."""
-
-
-@contextmanager
-def _stoppable(report: Callable[[Progress], None]) -> Iterator[Callable[[Progress], None]]:
-    """A `report` that ends the thread calling it once the block is left: a thread cannot be cancelled, and Ctrl-C
-    should not wait until all is embedded.
-    """
-    left = threading.Event()
-
-    def pass_on(progress: Progress) -> None:
-        if left.is_set():
-            raise _Stopped
-        report(progress)
-
-    try:
-        yield pass_on
-    finally:
-        left.set()
+            with stoppable(report) as stopping:
+                return await IndexRun(self._workshop, planned, serving, stopping).run()
 
 
 class _IndexLock:

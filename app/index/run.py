@@ -12,7 +12,6 @@ from app.errors import DocentError, IndexMismatch, IndexMissing, IndexRejected
 from app.index.build import (
     Changes,
     IndexedDocument,
-    Progress,
     Report,
     chunking_name,
     find_changes,
@@ -75,7 +74,7 @@ class IndexRun:
         row = self._row(new_revision_id(), changes, revision if not plan.named else None)
         try:
             embedded = await self._build(row, changes, revision)
-            before, after = await asyncio.to_thread(self._probe, row.id, intact)
+            before, after = await asyncio.to_thread(self._probe, row.id, intact, changes)
             if plan.dry_run:
                 return await self._compared(changes, intact, refused, (before, after), embedded)
             if not plan.force:
@@ -117,7 +116,7 @@ class IndexRun:
                 "the disk of the data folder is full: make room, and run it again; what was indexed before serves on"
             ) from error
 
-    def _probe(self, revision_id: str, intact: Revision | None) -> tuple[list[Probed], list[Probed]]:
+    def _probe(self, revision_id: str, intact: Revision | None, changes: Changes) -> tuple[list[Probed], list[Probed]]:
         """The probe questions in the serving revision, for a dry run, and in the coming one."""
         if not self._plan.probes:
             return [], []
@@ -126,7 +125,7 @@ class IndexRun:
             before = run_probes(self._searcher, self._revisions.open(intact.id), self._plan.probes)
         coming = self._revisions.open(revision_id)
         total = len(self._plan.probes)
-        self._report(Progress("check", total, total, ""))
+        self._report(changes.progress("check", total, total, ""))
         return before, run_probes(self._searcher, coming, self._plan.probes)
 
     async def _compared(

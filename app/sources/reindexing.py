@@ -22,6 +22,7 @@ from app.index.catalog import Catalog, Serving
 from app.index.indexer import Indexer
 from app.index.plan import Plan, folder_of, probes_of
 from app.index.report import FailedSource, IndexReport, SkippedFile
+from app.index.stopping import stoppable
 from app.models.index import Source
 from app.sources.citations import recent_citations
 from app.sources.registry import origin_of
@@ -108,7 +109,8 @@ class Reindexing:
         for source in sources:
             before = held.get(source.name, {})
             try:
-                fetched = await asyncio.to_thread(self._fetch, source, before, report)
+                with stoppable(report) as stopping:
+                    fetched = await asyncio.to_thread(self._fetch, source, before, stopping)
             except IndexLocked:
                 raise
             except DocentError as error:

@@ -57,11 +57,20 @@ _CONTAINERS = frozenset(
 )
 _BLOCKS = frozenset({"p", "pre", "ul", "ol", "table", "blockquote", "hr", "summary", "li"}) | _HEADINGS | _CONTAINERS
 _LANGUAGE = re.compile(r"(?:language|lang|highlight|brush:)[-_ ]?(?:source-)?([A-Za-z][\w+#]*)")
+_LONG_TAG = re.compile(r"<[A-Za-z][^<>]{20000,}")
+_MAX_ATTRIBUTES = 5000
 _PERMALINKS = frozenset("¶#§🔗")
+
+
+def is_attribute_bomb(text: str) -> bool:
+    """Whether a tag has thousands of attributes: parsers compare each with all others, for minutes at 5 MB."""
+    return any(len(tag[0].split()) > _MAX_ATTRIBUTES for tag in _LONG_TAG.finditer(text))
 
 
 def read_html(text: str, fallback_title: str) -> Page:
     """The page's main content; what is around it (navigation, header, footer) is dropped."""
+    if is_attribute_bomb(text):
+        raise UnreadableFile(f"A tag of the HTML has more than {_MAX_ATTRIBUTES:,} attributes.")
     try:
         soup = BeautifulSoup(text, "lxml")
     except (ParserRejectedMarkup, RecursionError) as error:

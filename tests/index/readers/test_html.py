@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from app.index.readers import UnreadableFile
+from app.index.readers.html import read_html
 from app.index.section import Section
 
 Read = Callable[..., list[Section]]
@@ -79,3 +80,9 @@ def test_truncated_or_odd_html(read: Read, page: str) -> None:
 def test_deep_nesting(read: Read, tag: str) -> None:
     with pytest.raises(UnreadableFile, match=r"deep|parsed"):
         read("a.html", f"<{tag}>" * 20_000 + "text")
+
+
+def test_a_tag_with_thousands_of_attributes_is_refused_at_once() -> None:
+    bomb = "<p " + " ".join(f"a{number}=1" for number in range(20_000)) + ">text</p>"
+    with pytest.raises(UnreadableFile, match="more than 5,000 attributes"):
+        read_html(bomb, "Bomb")
