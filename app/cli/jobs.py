@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,7 +21,7 @@ JobId = Annotated[str, typer.Argument(help="As `docent jobs list` shows it.")]
 
 @jobs_app.command("list")
 def list_jobs(
-    kind: Annotated[str | None, typer.Option(help="ticket, callback, publish, index or sync.")] = None,
+    kind: Annotated[str | None, typer.Option(help="ticket, callback, publish, index, reindex or sync.")] = None,
     state: Annotated[str | None, typer.Option(help="queued, running, succeeded, failed or cancelled.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="So many at most.")] = 50,
     as_json: AsJson = False,
@@ -46,7 +47,8 @@ def show(job_id: JobId, as_json: AsJson = False) -> None:
         print_json(shown)
         return
     for name, value in shown.items():
-        typer.echo(f"{name:<12} {'' if value is None else value}")
+        written = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
+        typer.echo(f"{name:<12} {'' if value is None else written}".rstrip())
 
 
 @jobs_app.command("cancel")

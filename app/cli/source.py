@@ -15,9 +15,7 @@ from app.errors import InvalidInput
 
 BREAKS = 3  # exit code of a dry run that found something that would be worse than it is
 
-source_app = typer.Typer(
-    help="Where documents come from: folders, git repositories, websites.", no_args_is_help=True
-)
+source_app = typer.Typer(help="Where documents come from: folders, git repositories, websites.", no_args_is_help=True)
 revision_app = typer.Typer(help="Revisions of the index: which there are, and back to one.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]

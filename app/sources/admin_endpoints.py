@@ -138,7 +138,7 @@ async def sync_source(name: Name, registry: Registry, queue: Queue) -> IndexJob:
     return IndexJob.model_validate(await queue.reindex(ReindexBody(sources=[name])))
 
 
-@router.post("/reindex", status_code=202, responses=problem_responses(400))
+@router.post("/reindex", status_code=202, responses=problem_responses(400, 404))
 async def reindex(body: ReindexBody, queue: Queue) -> IndexJob:
     """Bring sources up to date, or, with `dry_run`, say what that would change. Answers keep flowing meanwhile."""
     return IndexJob.model_validate(await queue.reindex(body))

@@ -44,12 +44,11 @@ class IndexQueue:
         """Queue a run that takes a source out of the index."""
         return self._follow(name, {"remove": name})
 
-    def follow_reindex(self, body: ReindexBody) -> AsyncIterator[Progress | IndexReport]:
-        """Queue a run over sources that there are: progress while it runs, the report at the end."""
-        return self._follow(_subject(body), body.model_dump(mode="json"), REINDEX)
-
     async def reindex(self, body: ReindexBody, *, unless_held: bool = False) -> Job:
-        """Queue a run over sources that there are. unless_held: it gives way to a rollback."""
+        """Queue a run over sources that there are. unless_held: it gives way to a rollback. Raises NotFound."""
+        async with self._database.transaction() as session:
+            for name in body.sources or ():
+                await find_source(session, name)
         arguments = body.model_dump(mode="json")
         if unless_held:
             arguments[UNLESS_HELD] = True
@@ -82,11 +81,9 @@ class IndexQueue:
         async with self._database.transaction() as session:
             return await find_job(session, job.id)
 
-    async def _follow(
-        self, subject: str, arguments: dict[str, Any], kind: str = INDEX
-    ) -> AsyncIterator[Progress | IndexReport]:
+    async def _follow(self, subject: str, arguments: dict[str, Any]) -> AsyncIterator[Progress | IndexReport]:
         """Who stops reading does not stop the job."""
-        job_id = (await self._queue(kind, subject, arguments)).id
+        job_id = (await self._queue(INDEX, subject, arguments)).id
         shown: dict[str, Any] = {}
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
