@@ -258,7 +258,7 @@ def _copies(old: OpenRevision | None, wanted: Sequence[str], fresh: Mapping[str,
 
 
 def _embedded(chunks: Sequence[Chunk], embedder: Embedder, changes: Changes, report: Report) -> Iterator[list[Point]]:
-    """The points of chunks, in order. Texts are made as they are embedded: all at once, they would double the memory."""
+    """The points of chunks, in order. Windows are made one by one: all at once they would double the texts."""
     sparse = Bm25Encoder()
     counts: deque[int] = deque()  # of the windows of chunks that the embedder has begun
 

@@ -93,38 +93,48 @@ class Catalog:
         put: Sequence[Source],
         drop: Collection[str],
         synced: Collection[str],
-    ) -> None:
+        *,
+        instead_of: str | None,
+    ) -> bool:
         """Put a finished revision into service: rows, sources and pointer in one transaction.
 
         put: sources to be written. drop: names of those to be deleted. synced: names of those that were read.
+        instead_of: id of the revision that it was made from. False where another one serves by now; nothing is
+        written then.
         """
         async with self._database.transaction() as session:
+            pointer = await session.get(IndexPointer, 1, with_for_update=True)
+            if pointer is not None and pointer.revision_id != instead_of:
+                return False
             session.add(revision)
             await session.flush()
             session.add_all(documents)
-            pointer = await session.get(IndexPointer, 1)
             if pointer is None:
                 session.add(IndexPointer(id=1, revision_id=revision.id))
             else:
                 pointer.revision_id, pointer.held = revision.id, False
             await _write_sources(session, put, drop, synced)
+            return True
 
     async def stay(
         self,
+        revision_id: str | None,
         fetched: Mapping[str, dict[str, object]],
         put: Sequence[Source],
         drop: Collection[str],
         synced: Collection[str],
     ) -> None:
-        """A run has found nothing new: the revision serves on. Parameters as of `switch`."""
+        """A run has found nothing new, compared with the revision, which serves on. Parameters as of `switch`."""
         async with self._database.transaction() as session:
             await session.execute(
                 update(Revision)
-                .where(Revision.id.in_(select(IndexPointer.revision_id)))
+                .where(Revision.id == revision_id)
                 .values(fetched=dict(fetched))
                 .execution_options(synchronize_session=False)
             )
-            await session.execute(update(IndexPointer).values(held=False))
+            await session.execute(
+                update(IndexPointer).where(IndexPointer.revision_id == revision_id).values(held=False)
+            )
             await _write_sources(session, put, drop, synced)
 
     async def forget(self, revision_ids: Sequence[str]) -> None:

@@ -15,6 +15,8 @@ from app.index.comparison import Cited, Probe
 from app.index.readers import Patterns
 from app.models.index import Document, Source
 
+_HANDBOOK = "docent-handbook"  # `docs` would be taken, which is what most would call theirs
+
 
 @dataclass(frozen=True, slots=True)
 class IndexRequest:
@@ -64,7 +66,7 @@ def plan_paths(request: IndexRequest, serving: Serving, default_base_url: str) -
         taken = {source.name for source in [*kept, *named] if source.location != str(path)}
         named.append(
             Source(
-                name=old.name if old else _free_name(path, taken),
+                name=old.name if old else _HANDBOOK if request.handbook else _free_name(path, taken),
                 kind="folder",
                 location=str(path),
                 base_url=base_url,

@@ -80,7 +80,13 @@ class IndexRun:
             if not plan.force:
                 refuse(_not_found(after))
             documents = _documents(row.id, changes)
-            await self._catalog.switch(row, documents, plan.put, plan.drop, [source.name for source in plan.named])
+            synced = [source.name for source in plan.named]
+            before_it = serving.revision.id if serving.revision is not None else None
+            if not await self._catalog.switch(row, documents, plan.put, plan.drop, synced, instead_of=before_it):
+                raise IndexRejected(
+                    "another revision was put into service while this run was at work (a rollback, or another "
+                    "service): it serves on; run it again where that is wanted"
+                )
         except (DocentError, OSError):
             await self._drop_stale(serving.revision)
             raise
@@ -97,9 +103,9 @@ class IndexRun:
         if self._plan.dry_run:
             told.dry_run = Comparison()
         else:
-            await self._catalog.stay(
-                self._fetched(), self._plan.put, self._plan.drop, [source.name for source in self._plan.named]
-            )
+            serving = self._serving.revision.id if self._serving.revision is not None else None
+            synced = [source.name for source in self._plan.named]
+            await self._catalog.stay(serving, self._fetched(), self._plan.put, self._plan.drop, synced)
         return told
 
     async def _build(self, row: Revision, changes: Changes, revision: Revision | None) -> int:
@@ -117,16 +123,21 @@ class IndexRun:
             ) from error
 
     def _probe(self, revision_id: str, intact: Revision | None, changes: Changes) -> tuple[list[Probed], list[Probed]]:
-        """The probe questions in the serving revision, for a dry run, and in the coming one."""
-        if not self._plan.probes:
+        """The probe questions in the serving revision, for a dry run, and in the coming one.
+
+        Those of a source that nothing is indexed of do not count: it could not be fetched yet, which is no fault of
+        the others.
+        """
+        filled = {document.source for document in changes.documents}
+        probes = [probe for probe in self._plan.probes if probe.source in filled]
+        if not probes:
             return [], []
         before: list[Probed] = []
         if intact is not None and self._plan.dry_run:
-            before = run_probes(self._searcher, self._revisions.open(intact.id), self._plan.probes)
+            before = run_probes(self._searcher, self._revisions.open(intact.id), probes)
         coming = self._revisions.open(revision_id)
-        total = len(self._plan.probes)
-        self._report(changes.progress("check", total, total, ""))
-        return before, run_probes(self._searcher, coming, self._plan.probes)
+        self._report(changes.progress("check", len(probes), len(probes), ""))
+        return before, run_probes(self._searcher, coming, probes)
 
     async def _compared(
         self,
