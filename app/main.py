@@ -123,7 +123,7 @@ def create_app(settings: Settings, service: LocalService | None = None) -> FastA
     install_problem_handlers(app)
     describe(app)
     tickets = settings.tickets.max_body_bytes
-    larger = {"/api/v1/tickets": tickets, "/api/v1/adapters/": tickets}
+    larger = {"/api/v1/tickets": tickets, "/api/v1/adapters/": tickets, "/api/v1/sources/": tickets}
     app.add_middleware(BodyLimit, limit=settings.server.max_body_bytes, larger=larger)
     app.add_middleware(SiteCors)
     app.add_middleware(AllowedHosts, hosts=settings.server.hosts)

@@ -1,8 +1,9 @@
 """`make bench`: quality on the labelled sets, and speed of this machine.
 
-    python -m bench [--nitro FOLDER] [--only handbook|nitro] [--quick] [--json]
+    python -m bench [--nitro FOLDER] [--only handbook|nitro|indexing] [--quick] [--json]
 
 The handbook (docs/) is always there; a second corpus is measured where its folder is given or NITRO names it.
+Indexing is measured by itself: see `bench.indexing`. `--quick` leaves it out.
 Speeds are those of this machine in this run: compare runs, not machines.
 """
 
@@ -17,6 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from bench import indexing
 from bench.answers import ask_all, summarise
 from bench.latency import measure_latency
 from bench.load import press
@@ -63,8 +65,8 @@ def _shuffled(questions: list[LabelledQuestion]) -> list[LabelledQuestion]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench")
     parser.add_argument("--nitro", type=Path, default=os.environ.get("NITRO"), help="folder that has docs/")
-    parser.add_argument("--only", choices=("handbook", "nitro"))
-    parser.add_argument("--quick", action="store_true", help="index and retrieval only")
+    parser.add_argument("--only", choices=("handbook", "nitro", "indexing"))
+    parser.add_argument("--quick", action="store_true", help="retrieval, and index runs of the corpora")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     corpora = {"handbook": DOCS}
@@ -75,6 +77,9 @@ def main() -> None:
         if options.only in {None, name}:
             print(f"measuring {name} ...", file=sys.stderr)
             results[name] = bench_corpus(name, folder.resolve(), options.quick)
+    if options.only == "indexing" or (options.only is None and not options.quick):
+        print("measuring indexing ...", file=sys.stderr)
+        results["indexing"] = {part: indexing.measure_part(part) for part in indexing.PARTS}
     if options.json:
         print(json.dumps(results))
         return

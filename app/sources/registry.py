@@ -29,7 +29,7 @@ from app.sources.specification import (
     UntouchedPage,
 )
 
-_CREDENTIALS = re.compile(r"(?<=://)[^/?#\s@]*@")
+_CREDENTIALS = re.compile(r"(?<=://)[^/?#\s]*@")
 
 
 class SourceConflict(DocentError):
@@ -79,6 +79,8 @@ class SourceRegistry:
                 source = await find_source(session, name)
                 if source.handbook:
                     raise InvalidInput("the handbook follows Docent's own docs: make a source of your own")
+                if given.get("location") == shown(source.location):  # read, and written back
+                    del given["location"]
                 merged = {**_specified(source), **given}
                 try:
                     body = SourceBody.model_validate(merged)

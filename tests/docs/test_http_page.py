@@ -22,9 +22,12 @@ from app.config import LimitSettings, Settings, parse_rates
 from app.db import open_database
 from app.errors import DocentError
 from app.handbook import endpoints as handbook
+from app.index.catalog import Catalog
 from app.main import _gate, create_app
 from app.metrics import Metrics
 from app.openai_api.schemas import ChatCompletionRequest
+from app.sources.registry import SourceRegistry
+from app.sources.specification import ReindexBody
 from app.tickets.schemas import OutcomeRequest, Said, TicketChange, TicketRequest
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -70,6 +73,7 @@ async def callers(tmp_path: Path) -> AsyncIterator[dict[str, httpx.AsyncClient]]
     core: Any = SimpleNamespace(database=database)
     gate = app.state.gate = await _gate(settings, core, "local")
     app.state.adapters = None  # found before a signature is checked
+    app.state.source_registry, app.state.index_queue = SourceRegistry(settings, database, Catalog(database)), None
     site = await gate.sites.create({"origins": [ORIGIN]})
     IDS["site_key"] = site.id
     tokens = {
@@ -143,6 +147,7 @@ def curl_calls() -> Iterator[tuple[str, str, str, str]]:
 
 def test_curl_calls_in_the_docs_fit_a_route() -> None:
     bodies = {
+        "/api/v1/admin/reindex": ReindexBody,
         "/api/v1/chat/messages": AskRequest,
         "/api/v1/chat/answers/{answer_id}/feedback": FeedbackBody,
         "/v1/chat/completions": ChatCompletionRequest,

@@ -76,7 +76,7 @@ def test_points_come_back_as_they_were_written(store: VectorStore, chunk: MakeCh
         copy = got[one.chunk.id]
         assert copy.chunk == one.chunk
         assert copy.dense.shape == one.dense.shape
-        assert np.allclose(copy.dense, one.dense, atol=1e-6)
+        assert np.allclose(copy.dense, one.dense, atol=1e-3)  # Edge keeps halves of floats
         assert dict(zip(copy.sparse.indices, copy.sparse.values, strict=True)) == pytest.approx(
             dict(zip(one.sparse.indices, one.sparse.values, strict=True))
         )
@@ -90,7 +90,7 @@ def test_a_copied_point_can_be_written_and_copied_again(store: VectorStore, chun
     other.write(copies)
 
     (again,) = other.points([chunk(1).id])
-    assert np.allclose(again.dense, copies[0].dense, atol=1e-6)
+    assert np.allclose(again.dense, copies[0].dense, atol=1e-3)
     other.close()
 
 
@@ -112,7 +112,7 @@ def test_a_chunk_counts_by_its_nearest_window(store: VectorStore, chunk: MakeChu
     hits = store.search_dense(unit((1.0, 0.0, 0.0))[0], 5)
 
     assert [hit.chunk.id for hit in hits] == [chunk(1).id, chunk(2).id, chunk(3).id]
-    assert [hit.score for hit in hits] == pytest.approx([1.0, 0.894427, 0.0], abs=1e-5)
+    assert [hit.score for hit in hits] == pytest.approx([1.0, 0.894427, 0.0], abs=1e-3)
     assert [hit.chunk.id for hit in store.search_dense(unit((1.0, 0.0, 0.0))[0], 2)] == [chunk(1).id, chunk(2).id]
 
 
@@ -162,12 +162,10 @@ async def on_server(settings: Settings) -> AsyncIterator[tuple[QdrantClient, Rev
     revisions = Revisions(settings.index, settings.data_dir, client)
     embedder = Embedder(settings.embedding, settings.data_dir)
     catalog = Catalog(database)
-    library = Library(settings, catalog, revisions, Searcher(settings.retrieval, embedder, None))
-    yield (
-        client,
-        revisions,
-        Core(settings, database, catalog, library, Indexer(settings, database, revisions, embedder)),
-    )
+    searcher = Searcher(settings.retrieval, embedder, None)
+    library = Library(settings, catalog, revisions, searcher)
+    indexer = Indexer(settings, database, revisions, searcher)
+    yield client, revisions, Core(settings, database, catalog, library, indexer, revisions)
     revisions.close()
     await database.close()
 
