@@ -44,7 +44,10 @@ def test_index_gives_its_report_as_json(run: Run, docs: Path) -> None:
         "unchanged",
         "skipped",
         "seconds",
+        "failed_sources",
+        "dry_run",
     }
+    assert (first["failed_sources"], first["dry_run"]) == ([], None)
     assert (first["sources"], first["files"], first["embedded"]) == (["docs"], 5, first["chunks"])
     assert (second["revision"], second["embedded"], second["unchanged"]) == (first["revision"], 0, 5)
 
@@ -72,24 +75,18 @@ def test_rebuild_without_a_path_embeds_all_sources(run: Run, docs: Path) -> None
 def test_sources_are_listed_and_deleted(run: Run, docs: Path) -> None:
     nothing = run("source", "list")
     assert (nothing.code, nothing.out) == (0, "")
-    assert nothing.err == "nothing is indexed yet: run `docent index PATH`\n"
+    assert nothing.err == "there is no source yet: run `docent index FOLDER`, or `docent source add`\n"
     run("index", docs, docs / "faq.md", "--base-url", "https://docs.example.org")
 
     assert run("source", "list").out == (
-        f"docs\t5 documents\t{docs}\thttps://docs.example.org\n"
-        f"faq\t1 documents\t{docs / 'faq.md'}\thttps://docs.example.org\n"
+        f"docs\tfolder\t5 documents\t{docs}\thttps://docs.example.org\n"
+        f"faq\tfolder\t1 documents\t{docs / 'faq.md'}\thttps://docs.example.org\n"
     )
     deleted = run("source", "delete", "docs", "--json")
     assert json.loads(deleted.out)["deleted"] >= 5
-    assert json.loads(run("source", "list", "--json").out) == [
-        {
-            "name": "faq",
-            "kind": "folder",
-            "location": str(docs / "faq.md"),
-            "base_url": "https://docs.example.org",
-            "documents": 1,
-        }
-    ]
+    (left,) = json.loads(run("source", "list", "--json").out)
+    assert (left["name"], left["kind"], left["location"]) == ("faq", "folder", str(docs / "faq.md"))
+    assert (left["documents"], left["base_url"], left["error"]) == (1, "https://docs.example.org", "")
 
 
 @pytest.mark.parametrize(

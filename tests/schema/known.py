@@ -21,8 +21,10 @@ from app.auth.keys import ApiKeys
 from tests.answering.lumen import write_pages
 from tests.answering.scripted_model import ScriptedModel
 from tests.chat.visiting import DOCS, GOOD, PORT, UNLIMITED, make_site, on_database
+from tests.fetching.repositories import Repository
 from tests.service.serving import Service, until
 
+GIT_SOURCE = "lamp"
 SECRET = "of the tests"  # noqa: S105
 SETTINGS = {
     **UNLIMITED,
@@ -39,8 +41,9 @@ FINISHED = {"answered", "escalated", "failed"}
 
 @dataclass(frozen=True)
 class Known:
-    """keys: API keys by scope. ids: of what is there, by the names of path parameters. folder: to index from.
+    """keys: API keys by scope. ids: of what is there, by the names of path parameters; what DELETE may take is apart.
 
+    folder: to index from; nothing is there. pages: a folder that is there. push_secret: of the git source.
     statuses: what was got, by route.
     """
 
@@ -48,18 +51,23 @@ class Known:
     keys: dict[str, str]
     ids: dict[str, list[str]]
     folder: Path
+    pages: Path
+    push_secret: str
     statuses: dict[str, set[int]] = field(default_factory=dict)
 
 
 class SignedBody(AuthBase):
-    """Signs what is sent to an adapter's webhook, as the other systems do."""
+    """Signs what is sent to a webhook, as the other systems do."""
+
+    def __init__(self, secret: str = SECRET) -> None:
+        self._secret = secret.encode()
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         body = request.body or b""
         body = body.encode() if isinstance(body, str) else body
         time = datetime.now(UTC).isoformat()
-        by_body = "sha256=" + hmac.digest(SECRET.encode(), body, hashlib.sha256).hex()
-        by_time = base64.b64encode(hmac.digest(SECRET.encode(), time.encode() + body, hashlib.sha256)).decode()
+        by_body = "sha256=" + hmac.digest(self._secret, body, hashlib.sha256).hex()
+        by_time = base64.b64encode(hmac.digest(self._secret, time.encode() + body, hashlib.sha256)).decode()
         request.headers["X-Hub-Signature-256"] = request.headers["X-Discourse-Event-Signature"] = by_body
         request.headers["X-Zendesk-Webhook-Signature"] = by_time
         request.headers["X-Zendesk-Webhook-Signature-Timestamp"] = time
@@ -111,6 +119,7 @@ def _known(service: Service, folder: Path, receiver: str) -> Known:
     call = service.client
     indexed = call.post("/api/v1/admin/index", json={"paths": [str(second)]})
     assert "index.completed" in indexed.text, indexed.text
+    _index_repository(service, folder / "repository")
     chat = {"Authorization": f"Bearer {keys['chat']}"}
     answer = call.post("/api/v1/chat/messages", json={"question": PORT}, headers=chat).json()
     finished = _ticket(service, "finished", callback_url=receiver)
@@ -125,11 +134,24 @@ def _known(service: Service, folder: Path, receiver: str) -> Known:
         "ticket_id": [finished, cancelled],
         "job_id": [job["id"] for job in call.get("/api/v1/admin/jobs").json()],
         "callback_id": [one["id"] for one in call.get("/api/v1/admin/callbacks").json()],
-        "name": [one["name"] for one in call.get("/api/v1/admin/sources").json() if one["location"] == str(second)],
+        "name": [GIT_SOURCE],
+        "DELETE name": ["second"],
         "model_id": ["docent"],
     }
     assert all(ids.values()), ids
-    return Known(service.url, keys, ids, folder / "nothing")
+    secret = call.get(f"/api/v1/admin/sources/{GIT_SOURCE}/push-secret").json()["secret"]
+    return Known(service.url, keys, ids, folder / "nothing", folder / "pages", secret)
+
+
+def _index_repository(service: Service, folder: Path) -> None:
+    repository = Repository(folder)
+    repository.write("lamp.md", "# Lamp\n\nThe lamp glows.\n")
+    repository.commit()
+    source = {"name": GIT_SOURCE, "kind": "git", "location": str(folder)}
+    assert service.client.post("/api/v1/admin/sources", json=source).status_code == 201
+    job = service.client.post(f"/api/v1/admin/sources/{GIT_SOURCE}/sync").json()
+    followed = service.client.get(f"/api/v1/admin/jobs/{job['id']}/events").text
+    assert '"state":"succeeded"' in followed, followed
 
 
 def _ticket(service: Service, name: str, **fields: Any) -> str:

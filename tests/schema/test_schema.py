@@ -35,7 +35,8 @@ CHECKS = [
     checks.response_headers_conformance,
     checks.response_schema_conformance,
 ]
-INDEX = "/api/v1/admin/index"
+INDEX, SOURCES = "/api/v1/admin/index", "/api/v1/admin/sources"
+PUSH = "/api/v1/sources/{name}/push"
 
 
 @SCHEMA.parametrize()
@@ -47,6 +48,8 @@ def test_route_does_as_described(case: schemathesis.Case, known: Known) -> None:
     if case.path == SESSIONS:
         headers["Origin"] = DOCS
     signed = {"auth": SignedBody()} if "/adapters/" in case.path else {}
+    if case.path == PUSH:
+        signed = {"auth": SignedBody(known.push_secret)}
     got = case.call_and_validate(base_url=known.url, headers=headers, checks=CHECKS, timeout=60, **signed)
     known.statuses.setdefault(case.operation.label, set()).add(got.status_code)
 
@@ -56,12 +59,25 @@ def _aim(case: schemathesis.Case, known: Known) -> None:
     if isinstance(case.path_parameters, dict):
         for name, value in case.path_parameters.items():
             number = zlib.crc32(repr((value, case.body, case.query)).encode())
-            if number % 2 and name in known.ids:
-                case.path_parameters[name] = known.ids[name][number // 2 % len(known.ids[name])]
+            there = known.ids.get(f"{case.method.upper()} {name}") or known.ids.get(name)
+            if number % 2 and there:
+                case.path_parameters[name] = there[number // 2 % len(there)]
     if case.path == SESSIONS and isinstance(case.body, dict) and isinstance(case.body.get("site_key"), str):
         case.body["site_key"] = known.ids["site_key"][0]
     if case.path == INDEX and isinstance(case.body, dict):
         case.body["paths"] = _below(case.body.get("paths"), known.folder)
+    if case.path.startswith(SOURCES) and isinstance(case.body, dict) and isinstance(case.body.get("location"), str):
+        _place(case.body, known)
+
+
+def _place(body: dict[str, Any], known: Known) -> None:
+    """A source of this machine, of the folder that is there, or of none."""
+    if body.get("kind") == "website":
+        body["location"] = "http://127.0.0.1:9/"  # nobody answers there
+    elif body["location"] and body.get("kind") in ("folder", "git", None):  # it may be unhashable
+        number = zlib.crc32(repr(body).encode())
+        exists = body.get("kind") == "folder" and number % 2
+        body["location"] = str(known.pages) if exists else f"{known.folder}/{number}"
 
 
 def _below(value: Any, folder: Path) -> Any:
@@ -108,5 +124,5 @@ def test_description_says_what_every_route_needs() -> None:
     for path, methods in DESCRIPTION["paths"].items():
         for method, operation in methods.items():
             needed = next((scope for start, scope in scopes.items() if path.startswith(start)), "admin")
-            is_open = path in public or path.startswith("/api/v1/adapters")
+            is_open = path in public or path.startswith(("/api/v1/adapters", "/api/v1/sources"))
             assert operation.get("security") == (None if is_open else [{"bearer": [needed]}]), f"{method} {path}"

@@ -26,10 +26,15 @@ from app.index.indexer import IndexRequest
 from app.local_service import LocalService
 from app.logs import configure_logs
 from app.main import create_app
-from app.runtime import open_core
+from app.runtime import Core, open_core
+from app.sources.registry import SourceRegistry
+from app.sources.reindexing import Reindexing
+from app.sources.specification import ReindexBody, SourceBody
 from tests.answering.lumen import write_pages
 from tests.answering.scripted_model import ScriptedModel
 from tests.chat.visiting import DOCS, GOOD, MESSAGES, PORT, SESSIONS
+from tests.fetching.repositories import Repository
+from tests.security.routes import GIT_SOURCE
 from tests.service.fixtures import indexed
 
 __all__ = ["indexed"]
@@ -104,6 +109,17 @@ async def _ticket(app: FastAPI, client: httpx.AsyncClient, key: str) -> dict[str
     return {"ticket_id": ticket["id"], "job_id": ticket["job_id"], "callback_id": callback.id}
 
 
+async def _index_repository(core: Core, folder: Path) -> None:
+    """A git source, with which there are two revisions."""
+    repository = Repository(folder)
+    repository.write("lamp.md", "# Lamp\n\nThe lamp glows.\n")
+    repository.commit()
+    registry = SourceRegistry(core.settings, core.database, core.catalog)
+    await registry.create(SourceBody(name=GIT_SOURCE, kind="git", location=str(folder)))
+    reindexing = Reindexing(core.settings, core.database, core.catalog, core.indexer)
+    await reindexing.run(ReindexBody(sources=[GIT_SOURCE]), lambda _: None)
+
+
 @asynccontextmanager
 async def _open(settings: Settings, base_url: str, log: io.StringIO, folder: Path) -> AsyncIterator[Opened]:
     limits = dict.fromkeys(LimitSettings.model_fields, "1000000/minute")
@@ -119,6 +135,7 @@ async def _open(settings: Settings, base_url: str, log: io.StringIO, folder: Pat
     docs = write_pages(folder / "lumen")
     async with open_core(settings) as core:
         await core.indexer.index(IndexRequest((docs,)), lambda _: None)
+        await _index_repository(core, folder / "repository")
     local = LocalService(ORIGIN, LOCAL_TOKEN, 0)
     app = create_app(settings, local)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,8 @@ UNLISTED = {
     "/handbook/images/{name:path}",
     "/handbook/{path:path}",
 }
+GIT_SOURCE = "lamp"
+_SOURCE = {"kind": "folder", "include": ["*.md"], "base_url": "https://docs.example.org/", "schedule": "*/30 * * * *"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,8 @@ class Operation:
 
     @property
     def is_signed(self) -> bool:
-        """Whether a signature over the body opens it, and no token: see tests/adapters."""
-        return self.path.startswith("/api/v1/adapters/")
+        """Whether a signature over the body opens it, and no token: see tests/adapters and tests/sources."""
+        return self.path.startswith("/api/v1/adapters/") or self.path.endswith("/push")
 
     @property
     def scope(self) -> str:
@@ -83,6 +85,17 @@ def bodies(site: str, session: str, conversation_id: str, docs: str) -> dict[str
         "/api/v1/adapters/zendesk": {"event": "created"},
         "/api/v1/adapters/discourse": {"post": {"id": 1}},
         "/api/v1/admin/index": {"paths": [docs], "base_url": None, "rebuild": False},
+        "/api/v1/admin/sources": {**_SOURCE, "name": "kettle", "location": f"{docs}-of-nobody"},
+        "/api/v1/admin/sources/test": {**_SOURCE, "name": "kettle", "location": docs},
+        "/api/v1/admin/sources/{name}": {
+            "exclude": ["drafts/"],
+            "product_version": "2",
+            "schedule": "0 3 * * *",
+            "probes": [{"question": PORT, "path": "start.md"}],
+        },
+        "/api/v1/admin/reindex": {"sources": [GIT_SOURCE], "full": False, "dry_run": True, "force": False},
+        "/api/v1/admin/index/rollback": {"revision": None},
+        "/api/v1/sources/{name}/push": {"ref": "refs/heads/main"},
         "/v1/chat/completions": {
             "model": "docent",
             "messages": [{"role": "user", "content": PORT}],
@@ -101,17 +114,24 @@ def path_values(site: str, answer_id: str, conversation_id: str, ids: dict[str, 
         "site_key": site,
         "answer_id": answer_id,
         "conversation_id": conversation_id,
-        "name": "nobody",
+        "name": GIT_SOURCE,
         "model_id": "docent",
     }
 
 
-def unlisted(app: FastAPI) -> Iterator[str]:
-    """Paths of the routes that the OpenAPI document leaves out."""
+def unlisted(app: FastAPI) -> Iterator[Operation]:
+    """The routes that the OpenAPI document leaves out; what is mounted counts as a GET."""
     listed = set(app.openapi()["paths"])
-    for route in app.routes:
-        found = [getattr(route, "path", "")]
+    for route in _leaves(app.routes):
+        for method in getattr(route, "methods", None) or ("GET",):
+            if route.path not in listed:
+                yield Operation(method, route.path)
+
+
+def _leaves(routes: Iterable[Any]) -> Iterator[Any]:
+    for route in routes:
         router = getattr(route, "original_router", None)
-        if router is not None:
-            found = [one.path for one in router.routes]
-        yield from (path for path in found if path not in listed)
+        if router is None:
+            yield route
+        else:
+            yield from _leaves(router.routes)
