@@ -76,8 +76,10 @@ def _place(body: dict[str, Any], known: Known) -> None:
         body["location"] = "http://127.0.0.1:9/"  # nobody answers there
     elif body["location"] and body.get("kind") in ("folder", "git", None):  # it may be unhashable
         number = zlib.crc32(repr(body).encode())
-        exists = body.get("kind") == "folder" and number % 2
+        exists = number % 2
         body["location"] = str(known.pages) if exists else f"{known.folder}/{number}"
+        if exists and body.get("kind") is not None:
+            body.update(kind="folder", branch="", subfolder="")  # the examples are all of git
 
 
 def _below(value: Any, folder: Path) -> Any:
