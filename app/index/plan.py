@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -115,40 +115,60 @@ def probes_of(sources: Sequence[Source]) -> tuple[Probe, ...]:
     )
 
 
+class SourcesRefused(IndexRejected):
+    """sources: names of those because of which a run was not put into service; the others may go on without them."""
+
+    def __init__(self, detail: str, sources: Collection[str]) -> None:
+        super().__init__(detail)
+        self.sources = frozenset(sources)
+
+
+class SourceEmpty(InvalidInput):
+    """No document could be read in a source, which is in `sources`."""
+
+    def __init__(self, detail: str, source: str) -> None:
+        super().__init__(detail)
+        self.sources = frozenset({source})
+
+
 def refuse_empty(named: Sequence[FolderSource], changes: Changes) -> None:
     """A folder without one document is a wrong path or an unmounted disk, never a wish to delete all."""
     filled = {document.source for document in changes.documents}
     for source in named:
         if source.name not in filled:
             reasons = "; ".join(f"{one.path}: {one.reason}" for one in changes.skipped[:3] if one.source == source.name)
-            raise InvalidInput(
+            raise SourceEmpty(
                 f"no document could be read in {source.root}"
                 + (f" ({reasons})" if reasons else "")
-                + "; what was indexed before serves on"
+                + "; what was indexed before serves on",
+                source.name,
             )
 
 
-def refusals(named: Sequence[FolderSource], serving: Sequence[Document], changes: Changes, share: float) -> list[str]:
-    """Sources that would lose more than `share` of their documents: one sentence each."""
+def refusals(
+    named: Sequence[FolderSource], serving: Sequence[Document], changes: Changes, share: float
+) -> dict[str, str]:
+    """Sources that would lose more than `share` of their documents: a sentence each."""
     now = {(document.source, document.path) for document in changes.documents}
-    found = []
+    found = {}
     for source in named:
         before = {(row.source, row.path) for row in serving if row.source == source.name}
         gone = len(before - now)
         if gone > share * len(before):
-            found.append(
+            found[source.name] = (
                 f"{gone} of the {len(before)} documents of {source.name} would be deleted, more than the share of "
                 f"{share:g} that DOCENT_INDEX__MAX_DELETED_SHARE allows"
             )
     return found
 
 
-def refuse(reasons: Sequence[str]) -> None:
-    """Raises IndexRejected where there is a reason."""
+def refuse(reasons: Mapping[str, str]) -> None:
+    """reasons: by the source that they are about. Raises SourcesRefused where there is one."""
     if reasons:
-        raise IndexRejected(
-            "; ".join(reasons)
-            + ": what was indexed before serves on. See that nothing is missing, or run it with force"
+        raise SourcesRefused(
+            "; ".join(reasons.values())
+            + ": what was indexed before serves on. See that nothing is missing, or run it with force",
+            reasons,
         )
 
 

@@ -143,7 +143,7 @@ class IndexRun:
         self,
         changes: Changes,
         intact: Revision | None,
-        refused: list[str],
+        refused: dict[str, str],
         probed: tuple[list[Probed], list[Probed]],
         embedded: int,
     ) -> IndexReport:
@@ -151,7 +151,7 @@ class IndexRun:
         old = self._revisions.open(intact.id) if intact is not None else None
         found = await asyncio.to_thread(compare, self._serving.documents, changes, old, self._plan.cited)
         found.probes = probe_changes(*probed)
-        found.refused = [*refused, *_not_found(probed[1])]
+        found.refused = [*refused.values(), *_not_found(probed[1]).values()]
         found.breaks = bool(found.broken_citations or found.probes or found.refused)
         await self._drop_stale(self._serving.revision)
         told = self._told(intact.id if intact is not None else "", changes, embedded)
@@ -230,12 +230,14 @@ def _previous(serving: Serving, kept: frozenset[str]) -> dict[tuple[str, str], I
     }
 
 
-def _not_found(probed: list[Probed]) -> list[str]:
-    return [
-        f"the probe question {one.probe.question!r} would not find {one.probe.path} of {one.probe.source}"
-        for one in probed
-        if not one.found
-    ]
+def _not_found(probed: list[Probed]) -> dict[str, str]:
+    """Probe questions that do not find their page, by the source that they are of."""
+    found: dict[str, str] = {}
+    for one in probed:
+        if not one.found:
+            said = f"the probe question {one.probe.question!r} would not find {one.probe.path} of {one.probe.source}"
+            found[one.probe.source] = f"{found[one.probe.source]}; {said}" if one.probe.source in found else said
+    return found
 
 
 def _documents(revision_id: str, changes: Changes) -> list[Document]:

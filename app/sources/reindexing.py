@@ -6,6 +6,7 @@ import asyncio
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from app.fetching.fetch import fetch
 from app.fetching.origin import Fetched, FetchProgress
 from app.index.build import Progress, Report
 from app.index.catalog import Catalog, Serving
+from app.index.comparison import Cited
 from app.index.indexer import Indexer
-from app.index.plan import Plan, folder_of, probes_of
+from app.index.plan import Plan, SourceEmpty, SourcesRefused, folder_of, probes_of
 from app.index.report import FailedSource, IndexReport, SkippedFile
 from app.index.stopping import stoppable
 from app.models.index import Source
@@ -53,7 +55,7 @@ class Reindexing:
         self._indexer = indexer
 
     async def run(self, wanted: ReindexBody, report: Report) -> IndexReport:
-        """Bring sources up to date. One that cannot be fetched does not stop the others, and is named in the report.
+        """Bring sources up to date. One that cannot be fetched or is refused is named in the report: the others go on.
 
         report: called from other threads. Raises what `Indexer.index` raises, NotFound for a source that there is
         not, and NothingFetched when all of them failed.
@@ -66,20 +68,33 @@ class Reindexing:
         if not got:
             raise NothingFetched("; ".join(f"{one.source}: {one.reason}" for one in failed))
         cited = await recent_citations(self._database) if wanted.dry_run else ()
-        names = {one.source.name for one in got}
-        try:
-            done = await self._indexer.sync(lambda serving: replace(_plan(got, serving, wanted), cited=cited), report)
-        except DocentError as error:
-            if not wanted.dry_run:
-                for name in names:
-                    await self._catalog.note_failure(name, error.detail)
-            raise
+        refused: list[FailedSource] = []
+        while True:
+            try:
+                done = await self._indexer.sync(partial(_plan, tuple(got), wanted=wanted, cited=cited), report)
+                break
+            except DocentError as error:
+                rest = await self._without_the_refused(got, error, wanted)
+                refused += [FailedSource(source=one.source.name, reason=error.detail) for one in got if one not in rest]
+                got = rest
         unfetched = [
             SkippedFile(path=page.path, reason=page.reason, source=one.source.name)
             for one in got
             for page in one.fetched.failed
         ]
-        return done.model_copy(update={"failed_sources": failed, "skipped": [*done.skipped, *unfetched]})
+        return done.model_copy(update={"failed_sources": [*failed, *refused], "skipped": [*done.skipped, *unfetched]})
+
+    async def _without_the_refused(self, got: list[_Got], error: DocentError, wanted: ReindexBody) -> list[_Got]:
+        """Those that a run can do without the ones it was refused for; raises `error` where there are none."""
+        guilty: frozenset[str] = error.sources if isinstance(error, SourcesRefused | SourceEmpty) else frozenset()
+        rest = [one for one in got if one.source.name not in guilty]
+        if not wanted.dry_run:
+            for one in got:
+                if one not in rest or len(rest) == len(got):
+                    await self._catalog.note_failure(one.source.name, error.detail)
+        if len(rest) in {0, len(got)}:
+            raise error
+        return rest
 
     async def remove(self, name: str, report: Report) -> IndexReport:
         """Take a source out of the index, with what was fetched of it. Raises NotFound."""
@@ -138,7 +153,7 @@ class Reindexing:
         return self._settings.data_dir / "sources" / name
 
 
-def _plan(got: Sequence[_Got], serving: Serving, wanted: ReindexBody) -> Plan:
+def _plan(got: Sequence[_Got], serving: Serving, *, wanted: ReindexBody, cited: tuple[Cited, ...]) -> Plan:
     """Asked under the lock: a source that was deleted meanwhile is left out."""
     there = {source.name: source for source in serving.sources}
     read = [one for one in got if one.source.name in there]
@@ -165,6 +180,7 @@ def _plan(got: Sequence[_Got], serving: Serving, wanted: ReindexBody) -> Plan:
         full=wanted.full,
         force=wanted.force,
         dry_run=wanted.dry_run,
+        cited=cited,
     )
 
 

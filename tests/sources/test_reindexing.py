@@ -127,6 +127,32 @@ async def test_one_source_that_fails_does_not_stop_the_others(desk: Desk, pages:
     assert "house/lamp.md" in await desk.found(LEVER)
 
 
+async def test_one_source_that_is_refused_does_not_stop_the_others(desk: Desk, pages: Path, tmp_path: Path) -> None:
+    emptied, shrunk = tmp_path / "emptied", tmp_path / "shrunk"
+    for folder in (emptied, shrunk):
+        folder.mkdir()
+        for number in range(3):
+            (folder / f"page{number}.md").write_text(f"# Page {number}\n\nThe {folder.name} shelf holds {number}.\n")
+        await desk.add(folder.name, folder)
+    await desk.add("house", pages)
+    await desk.run()
+    for gone in [*emptied.iterdir(), *list(shrunk.iterdir())[:2]]:
+        gone.unlink()
+    (pages / "lamp.md").write_text(LAMP + "\nIt glows green.\n")
+
+    report = await desk.run()
+
+    assert report.sources == ["house"]
+    failed = {one.source: one.reason for one in report.failed_sources}
+    assert failed.keys() == {"emptied", "shrunk"}
+    assert "no document could be read" in failed["emptied"]
+    assert "2 of the 3 documents of shrunk would be deleted" in failed["shrunk"]
+    assert await desk.error("shrunk") == failed["shrunk"]
+    assert await desk.error("house") == ""
+    found = (await desk.core.library.search("What colour does the lamp glow?")).candidates
+    assert any("It glows green" in one.chunk.text for one in found)
+
+
 async def test_a_source_that_fails_keeps_what_is_indexed_of_it(desk: Desk, pages: Path, tmp_path: Path) -> None:
     repository = Repository(tmp_path / "repository")
     repository.write("torch.md", "# Torch\n\nThe torch needs two batteries.\n")
