@@ -12,6 +12,8 @@ from app.cli.output import index_progress, print_json
 from app.config import load_settings
 from app.errors import InvalidInput
 
+BREAKS = 3  # exit code of a dry run that found something that would be worse than it is
+
 Json = Annotated[bool, typer.Option("--json", help="One JSON object instead of a summary.")]
 
 
@@ -32,10 +34,26 @@ def index(
     missing = next((path for path in wanted if not path.exists()), None)
     if missing is not None:
         raise InvalidInput(f"there is no file or folder {missing}")
+    if rebuild and not wanted:
+        with open_docent(settings) as docent:
+            everywhere = any(source["kind"] != "folder" for source in docent.sources())
+        if everywhere:
+            run_reindex({"full": True, "force": force}, as_json)
+            return
     body = {"paths": [str(path) for path in wanted], "base_url": base_url, "rebuild": rebuild, "force": force}
     with index_progress() as bars, open_docent(settings) as docent:
         report = docent.index(body, lambda data: bars.show(**data))
     print_report(report, as_json)
+
+
+def run_reindex(body: dict[str, Any], as_json: bool) -> None:
+    """Bring sources up to date, and print the report. body: a ReindexBody."""
+    settings = load_settings()
+    with index_progress() as bars, open_docent(settings) as docent:
+        report = docent.reindex(body, lambda data: bars.show(**data))
+    print_report(report, as_json)
+    if report["dry_run"] and report["dry_run"]["breaks"]:
+        raise typer.Exit(BREAKS)
 
 
 def print_report(report: dict[str, Any], as_json: bool) -> None:

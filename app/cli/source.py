@@ -8,12 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from app.cli.docent import open_docent
-from app.cli.index import print_report
+from app.cli.index import print_report, run_reindex
 from app.cli.output import index_progress, print_json
 from app.config import load_settings
 from app.errors import InvalidInput
-
-BREAKS = 3  # exit code of a dry run that found something that would be worse than it is
 
 source_app = typer.Typer(help="Where documents come from: folders, git repositories, websites.", no_args_is_help=True)
 revision_app = typer.Typer(help="Revisions of the index: which there are, and back to one.", no_args_is_help=True)
@@ -127,7 +125,7 @@ def delete_source(name: Name, as_json: AsJson = False) -> None:
 @source_app.command("sync")
 def sync_source(name: Name, as_json: AsJson = False) -> None:
     """Bring one source up to date."""
-    _reindex({"sources": [name]}, as_json)
+    run_reindex({"sources": [name]}, as_json)
 
 
 @source_app.command("secret")
@@ -153,7 +151,7 @@ def reindex(
     as_json: AsJson = False,
 ) -> None:
     """Bring sources up to date: fetch, read and embed what changed, delete what is gone."""
-    _reindex({"sources": names or None, "full": full, "dry_run": dry_run, "force": force}, as_json)
+    run_reindex({"sources": names or None, "full": full, "dry_run": dry_run, "force": force}, as_json)
 
 
 @revision_app.command("list")
@@ -166,6 +164,7 @@ def list_revisions(as_json: AsJson = False) -> None:
         return
     for one in revisions:
         note = "" if one["available"] else "\tnot available: its files are gone, or the settings are others"
+        note += "\theld since a rollback, until the next `docent reindex`" if one["held"] else ""
         star = "*" if one["serves"] else " "
         typer.echo(f"{star} {one['id']}\t{one['documents']} documents\t{one['chunks']} chunks{note}")
 
@@ -182,15 +181,6 @@ def rollback(
         print_json(serving)
         return
     typer.echo(f"Revision {serving['id']} serves, until the next `docent reindex`.")
-
-
-def _reindex(body: dict[str, Any], as_json: bool) -> None:
-    settings = load_settings()
-    with index_progress() as bars, open_docent(settings) as docent:
-        report = docent.reindex(body, lambda data: bars.show(**data))
-    print_report(report, as_json)
-    if report["dry_run"] and report["dry_run"]["breaks"]:
-        raise typer.Exit(BREAKS)
 
 
 def _given(

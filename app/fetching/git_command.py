@@ -181,6 +181,26 @@ _EXPLANATIONS: Sequence[tuple[str, str]] = (
 )
 
 
+def _trusting(repository: Path, folder: Path, usual: str | None) -> Path:
+    """Settings of git in which a repository of this machine is trusted, whoever owns it: an operator has named it.
+
+    usual: the settings that it would read otherwise. They stand in a file, for git hands no others on to the process
+    that reads the repository.
+    """
+    lines = ["[include]", f"\tpath = {_quoted(usual or str(Path.home() / '.gitconfig'))}", "[safe]"]
+    lines += [f"\tdirectory = {_quoted(str(place))}" for place in (repository, repository / ".git")]
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = folder / "gitconfig"
+    aside = settings.with_suffix(".new")
+    aside.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    aside.replace(settings)
+    return settings
+
+
+def _quoted(value: str) -> str:
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 def _environment(location: GitLocation, folder: Path) -> dict[str, str]:
     kept = {
         name: value
@@ -192,6 +212,8 @@ def _environment(location: GitLocation, folder: Path) -> dict[str, str]:
     for number, (key, value) in enumerate(config.items()):
         kept[f"GIT_CONFIG_KEY_{number}"] = key
         kept[f"GIT_CONFIG_VALUE_{number}"] = value
+    if Path(location.url).is_absolute():
+        kept["GIT_CONFIG_GLOBAL"] = str(_trusting(Path(location.url), folder, kept.get("GIT_CONFIG_GLOBAL")))
     return {
         **kept,
         "GIT_CONFIG_COUNT": str(len(config)),

@@ -89,11 +89,14 @@ class Changes:
     skipped: list[Skipped] = field(default_factory=list)
     deleted: list[tuple[str, str]] = field(default_factory=list)  # (source, path)
     seen: int = 0
+    embedded: int = 0  # chunks
     changed_documents: int = 0
     changed: bool = False
     anew: bool = False  # whether what was read is embedded even where the serving revision has its vectors
 
     def progress(self, phase: str, done: int, total: int, item: str) -> Progress:
+        if phase == "embed":
+            self.embedded = done
         return Progress(
             phase,
             done,
@@ -103,7 +106,7 @@ class Changes:
             changed=self.changed_documents,
             deleted=len(self.deleted),
             failed=len(self.skipped),
-            embedded=done if phase == "embed" else 0,
+            embedded=self.embedded,
             failures=tuple((one.path, one.reason) for one in self.skipped[:_SHOWN_FAILURES]),
         )
 

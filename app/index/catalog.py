@@ -14,11 +14,12 @@ from app.models.index import Document, IndexPointer, Revision, Source
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """What serves now: the revision, its documents, and every source."""
+    """What serves now: the revision, its documents, and every source. held: see IndexPointer."""
 
     revision: Revision | None
     documents: Sequence[Document]
     sources: Sequence[Source]
+    held: bool = False
 
 
 class Catalog:
@@ -42,7 +43,8 @@ class Catalog:
             if revision is not None:
                 query = select(Document).where(Document.revision_id == revision.id)
                 documents = (await session.scalars(query)).all()
-            return Serving(revision, documents, await _sources(session))
+            held = bool(await session.scalar(select(IndexPointer.held)))
+            return Serving(revision, documents, await _sources(session), held)
 
     async def sources(self) -> Sequence[Source]:
         async with self._database.transaction() as session:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
 from fastapi.sse import EventSourceResponse, format_sse_event
 from pydantic import BaseModel
@@ -20,6 +20,7 @@ from app.problems import problem, problem_responses
 from app.sources.queue import IndexQueue
 from app.sources.schemas import IndexBody, SearchResponse
 from app.sources.service import QUESTION_CHARS, SourcesService
+from app.sources.specification import NAME
 
 
 async def operator(request: Request) -> None:
@@ -76,9 +77,10 @@ async def search(
     return await sources.search(q, k, explain)
 
 
-@router.delete("/sources/{name}", response_class=Response, responses=_RUN)
-async def delete_source(name: str, queue: Queue) -> Response:
+@router.delete("/sources/{name}", response_class=Response, responses={**_RUN, **problem_responses(404)})
+async def delete_source(name: Annotated[str, Path(pattern=NAME)], queue: Queue) -> Response:
     """Take a source out of the index; events as of `/index`."""
+    await queue.find(name)
     return EventSourceResponse(_events(queue.remove(name)))
 
 

@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from croniter import croniter
+import structlog
+from croniter import CroniterError, croniter
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
@@ -24,8 +25,10 @@ from app.jobs.repository import add_job
 from app.jobs.work import JobRun
 from app.models.index import Source
 from app.models.job import Job
-from app.sources.reindexing import Reindexing
+from app.sources.reindexing import IndexHeld, Reindexing
 from app.sources.specification import ReindexBody
+
+log = structlog.get_logger(__name__)
 
 INDEX, REINDEX, SYNC = "index", "reindex", "sync"
 UNLESS_HELD = "unless_held"  # the argument of a run that a schedule or a push asks for
@@ -69,10 +72,14 @@ class IndexJobs:
 
     async def reindex(self, run: JobRun) -> dict[str, Any]:
         """Bring sources up to date, or say what that would change."""
-        if run.arguments.get(UNLESS_HELD) and await self._catalog.is_held():
-            return {}
         wanted = {name: value for name, value in run.arguments.items() if name in ReindexBody.model_fields}
-        done = await self._reindexing.run(ReindexBody.model_validate(wanted), self._reporter(run))
+        unless_held = bool(run.arguments.get(UNLESS_HELD))
+        try:
+            done = await self._reindexing.run(
+                ReindexBody.model_validate(wanted), self._reporter(run), unless_held=unless_held
+            )
+        except IndexHeld as error:
+            return {"left_out": error.detail}
         return done.model_dump(mode="json")
 
     async def sync(self, run: JobRun) -> dict[str, Any]:
@@ -92,7 +99,11 @@ class IndexJobs:
             slot = int(now.timestamp() // self._every.total_seconds())
             await self._queue(f"job_sync_{slot}", "all sources", {})
         for source in await self._catalog.sources():
-            at = last_due(source, now)
+            try:
+                at = last_due(source, now)
+            except CroniterError as error:  # of a schedule that an earlier version took
+                log.warning("source.schedule_unusable", source=source.name, detail=str(error))
+                continue
             if at is not None:
                 name = hashlib.sha256(source.name.encode()).hexdigest()[:16]
                 await self._queue(f"job_sync_{name}_{int(at.timestamp())}", source.name, {"sources": [source.name]})

@@ -10,7 +10,7 @@ from typing import Any
 from app.db import Database
 from app.errors import DocentError, IndexRejected
 from app.index.indexer import IndexReport, Progress
-from app.jobs.repository import add_job, find_job
+from app.jobs.repository import add_job, find_job, list_jobs
 from app.jobs.runner import JobRunner
 from app.jobs.work import FINISHED
 from app.models.job import Job
@@ -52,6 +52,10 @@ class IndexQueue:
         arguments = body.model_dump(mode="json")
         if unless_held:
             arguments[UNLESS_HELD] = True
+            async with self._database.transaction() as session:  # pushes come in bursts
+                for job in await list_jobs(session, kind=REINDEX, state="queued"):
+                    if job.arguments == arguments and not (job.starts or job.cancel):
+                        return job
         return await self._queue(REINDEX, _subject(body), arguments)
 
     async def delete(self, name: str) -> Job:
@@ -59,6 +63,11 @@ class IndexQueue:
         async with self._database.transaction() as session:
             await find_source(session, name)
         return await self._queue(INDEX, name, {"remove": name})
+
+    async def find(self, name: str) -> None:
+        """Raises NotFound."""
+        async with self._database.transaction() as session:
+            await find_source(session, name)
 
     async def events(self, job_id: str) -> AsyncIterator[Job]:
         """A job whenever it has changed, until it is over. Raises NotFound."""

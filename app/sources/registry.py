@@ -88,6 +88,8 @@ class SourceRegistry:
                     raise InvalidInput(_first_message(error)) from error
                 for column, value in _columns(body).items():
                     setattr(source, column, value)
+                if given.keys() & {"location", "branch", "subfolder"}:
+                    source.error = ""  # it was of another place
                 await session.flush()
         except IntegrityError as error:
             raise SourceConflict("another source has this location: change that one") from error

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from app.config import Settings
 from app.db import Database
-from app.errors import DocentError, IndexLocked, InvalidInput, NotFound
+from app.errors import DocentError, IndexLocked, IndexMismatch, InvalidInput, NotFound
 from app.fetching.fetch import fetch
 from app.fetching.origin import Fetched, FetchProgress
 from app.index.build import Progress, Report
@@ -35,6 +37,14 @@ log = structlog.get_logger(__name__)
 _STATE, _PATTERNS = "state", "patterns"
 
 
+class IndexHeld(DocentError):
+    """A schedule or a push asks for a run, and a rollback holds the serving revision."""
+
+    status = 409
+    kind = "index-held"
+    title = "The index is held by a rollback"
+
+
 class NothingFetched(DocentError):
     status = 422
     kind = "nothing-fetched"
@@ -43,8 +53,11 @@ class NothingFetched(DocentError):
 
 @dataclass(frozen=True, slots=True)
 class _Got:
+    """against: id of the revision whose documents the fetch was compared with."""
+
     source: Source
     fetched: Fetched
+    against: str | None
 
 
 class Reindexing:
@@ -54,12 +67,16 @@ class Reindexing:
         self._catalog = catalog
         self._indexer = indexer
 
-    async def run(self, wanted: ReindexBody, report: Report) -> IndexReport:
+    async def run(self, wanted: ReindexBody, report: Report, *, unless_held: bool = False) -> IndexReport:
         """Bring sources up to date. One that cannot be fetched or is refused is named in the report: the others go on.
 
-        report: called from other threads. Raises what `Indexer.index` raises, NotFound for a source that there is
-        not, and NothingFetched when all of them failed.
+        report: called from other threads. unless_held: it gives way to a rollback, also to one that comes meanwhile.
+        Raises what `Indexer.index` raises, NotFound for a source that there is not, NothingFetched when all of them
+        failed, and IndexHeld.
         """
+        started = time.monotonic()
+        if unless_held:
+            _give_way(await self._catalog.serving())
         sources = await self._wanted(wanted)
         got, failed = await self._fetch_all(sources, wanted.full, report)
         if not wanted.dry_run:
@@ -71,8 +88,20 @@ class Reindexing:
         refused: list[FailedSource] = []
         while True:
             try:
-                done = await self._indexer.sync(partial(_plan, tuple(got), wanted=wanted, cited=cited), report)
+                done = await self._indexer.sync(
+                    partial(_plan, tuple(got), wanted=wanted, cited=cited, unless_held=unless_held), report
+                )
                 break
+            except IndexHeld:
+                raise
+            except IndexMismatch as error:
+                if not (wanted.full and failed):
+                    raise
+                names = ", ".join(f"{one.source} ({one.reason})" for one in failed)
+                raise IndexMismatch(
+                    "everything has to be indexed anew, since the index was built with other settings, and this "
+                    f"cannot be fetched: {names}. Bring it back, or delete it with `docent source delete`"
+                ) from error
             except DocentError as error:
                 rest = await self._without_the_refused(got, error, wanted)
                 refused += [FailedSource(source=one.source.name, reason=error.detail) for one in got if one not in rest]
@@ -82,7 +111,13 @@ class Reindexing:
             for one in got
             for page in one.fetched.failed
         ]
-        return done.model_copy(update={"failed_sources": [*failed, *refused], "skipped": [*done.skipped, *unfetched]})
+        return done.model_copy(
+            update={
+                "failed_sources": [*failed, *refused],
+                "skipped": [*done.skipped, *unfetched],
+                "seconds": round(time.monotonic() - started, 3),
+            }
+        )
 
     async def _without_the_refused(self, got: list[_Got], error: DocentError, wanted: ReindexBody) -> list[_Got]:
         """Those that a run can do without the ones it was refused for; raises `error` where there are none."""
@@ -99,11 +134,21 @@ class Reindexing:
     async def remove(self, name: str, report: Report) -> IndexReport:
         """Take a source out of the index, with what was fetched of it. Raises NotFound."""
         done = await self._indexer.remove(name, report)
-        await asyncio.to_thread(shutil.rmtree, self._folder(name), ignore_errors=True)
+        await asyncio.to_thread(self._forget, name)
         return done
 
+    def _forget(self, name: str) -> None:
+        """Remove what was fetched of a source, unless it is being fetched: then nobody reads what is left of it."""
+        folder = self._folder(name)
+        lock = folder.with_suffix(".lock")
+        if not lock.exists():
+            return
+        with contextlib.suppress(Timeout), FileLock(lock, timeout=0):
+            shutil.rmtree(folder, ignore_errors=True)
+            lock.unlink(missing_ok=True)
+
     async def _wanted(self, wanted: ReindexBody) -> list[Source]:
-        sources = [source for source in await self._catalog.sources() if not source.handbook]
+        sources = _own(await self._catalog.sources())
         if wanted.sources is not None:
             unknown = set(wanted.sources) - {source.name for source in sources}
             if unknown:
@@ -134,7 +179,7 @@ class Reindexing:
                 continue
             if full or before.get(_PATTERNS) != _patterns(source):
                 fetched = replace(fetched, changed=None)
-            got.append(_Got(source, fetched))
+            got.append(_Got(source, fetched, serving.id if serving is not None else None))
         return got, failed
 
     def _fetch(self, source: Source, before: dict[str, Any], report: Report) -> Fetched:
@@ -153,13 +198,17 @@ class Reindexing:
         return self._settings.data_dir / "sources" / name
 
 
-def _plan(got: Sequence[_Got], serving: Serving, *, wanted: ReindexBody, cited: tuple[Cited, ...]) -> Plan:
-    """Asked under the lock: a source that was deleted meanwhile is left out."""
-    there = {source.name: source for source in serving.sources}
-    read = [one for one in got if one.source.name in there]
+def _plan(
+    got: Sequence[_Got], serving: Serving, *, wanted: ReindexBody, cited: tuple[Cited, ...], unless_held: bool
+) -> Plan:
+    """Asked under the lock: a source that was deleted or made anew since it was fetched is left out."""
+    if unless_held:
+        _give_way(serving)
+    there = {source.name: _place(source) for source in serving.sources}
+    read = [_as_compared(one, serving) for one in got if there.get(one.source.name) == _place(one.source)]
     if not read:
-        raise InvalidInput("the sources were deleted meanwhile: nothing is left to index")
-    kept = [source for source in serving.sources if not source.handbook]
+        raise InvalidInput("the sources were deleted or changed meanwhile: run it again for those that there are")
+    kept = _own(serving.sources)
     folders = tuple(
         replace(
             folder_of(one.source, Path(one.fetched.root)),
@@ -173,7 +222,7 @@ def _plan(got: Sequence[_Got], serving: Serving, *, wanted: ReindexBody, cited: 
     return Plan(
         frozenset(source.name for source in kept),
         folders,
-        drop=frozenset(source.name for source in serving.sources if source.handbook),
+        drop=frozenset(source.name for source in serving.sources if source not in kept),
         fetched={one.source.name: {_STATE: one.fetched.state, _PATTERNS: _patterns(one.source)} for one in read},
         probes=probes_of(kept),
         rebuild=whole and len(read) == len(kept),
@@ -182,6 +231,29 @@ def _plan(got: Sequence[_Got], serving: Serving, *, wanted: ReindexBody, cited: 
         dry_run=wanted.dry_run,
         cited=cited,
     )
+
+
+def _give_way(serving: Serving) -> None:
+    """Raises IndexHeld."""
+    if serving.held and serving.revision is not None:
+        raise IndexHeld(
+            f"revision {serving.revision.id} is held since a rollback: run `docent reindex` when the index may move on"
+        )
+
+
+def _own(sources: Sequence[Source]) -> list[Source]:
+    """Without the handbook, unless there is nothing else."""
+    return [source for source in sources if not source.handbook] or list(sources)
+
+
+def _place(source: Source) -> tuple[object, ...]:
+    return (source.kind, source.location, source.branch, source.subfolder, source.created_at)
+
+
+def _as_compared(one: _Got, serving: Serving) -> _Got:
+    """What a fetch says of changed paths is true of the revision that it was compared with, and of no other."""
+    serves = serving.revision.id if serving.revision is not None else None
+    return one if one.against == serves else replace(one, fetched=replace(one.fetched, changed=None))
 
 
 def _patterns(source: Source) -> list[list[str]]:

@@ -16,7 +16,10 @@ from app.models.index import Revision
 
 
 class RevisionResponse(BaseModel):
-    """available: whether it can serve: its files are there, and it fits the settings."""
+    """available: whether it can serve: its files are there, and it fits the settings.
+
+    held: put there by a rollback: schedules and pushes leave it there until somebody asks for a run.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -27,6 +30,7 @@ class RevisionResponse(BaseModel):
     embedding_model: str
     chunking: str
     serves: bool
+    held: bool
     available: bool
 
 
@@ -73,6 +77,7 @@ class RevisionsService:
             embedding_model=row.embedding_model,
             chunking=row.chunking,
             serves=row.id == serving,
+            held=row.id == serving and await self._catalog.is_held(),
             available=await asyncio.to_thread(self._is_available, row),
         )
 

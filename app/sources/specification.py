@@ -6,16 +6,22 @@ import re
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from croniter import croniter
+from croniter import CroniterError, croniter
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from app.db import utc_now
 from app.errors import InvalidInput
 from app.index.readers import Patterns
 
 Kind = Literal["folder", "git", "website"]
 NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"  # it is part of paths and URLs
 _HTTP = re.compile(r"https?://[^\s/]")
+_CRON = re.compile(
+    r"(?:[0-9*,/\s-]|\b(?:MON|TUE|WED|THU|FRI|SAT|SUN|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)\b)+"
+)
+_MASKED = "***@"
 
 
 def _sound(value: str) -> str:
@@ -34,7 +40,13 @@ def _patterns(values: list[str]) -> list[str]:
 
 
 def _schedule(value: str) -> str:
-    if value and (len(value.split()) != 5 or not croniter.is_valid(value)):
+    if not value:
+        return value
+    try:
+        sound = len(value.split()) == 5 and _CRON.fullmatch(value.upper()) and croniter(value, utc_now()).get_next()
+    except (CroniterError, ValueError):  # such as the 31st of February
+        sound = None
+    if not sound:
         raise ValueError(
             "it is no schedule: five fields as cron has them, such as `0 3 * * *` for each day at 3:00 UTC"
         )
@@ -55,6 +67,25 @@ PatternList = Annotated[
 ]
 Schedule = Annotated[str, Field(max_length=100), AfterValidator(_sound), AfterValidator(_schedule)]
 BaseUrl = Annotated[Text, AfterValidator(_base_url)]
+
+
+def _check_git(location: str) -> None:
+    """Refuse what would hold a login where it is not seen as one, and so would be shown. Raises ValueError."""
+    if _MASKED in location:
+        raise ValueError("the login of the location is left out: write it whole")
+    if "://" in location:
+        try:
+            parts = urlsplit(location)
+            sound = bool(parts.scheme) and parts.port != 0 and not parts.query and not parts.fragment
+        except ValueError:
+            sound = False
+    else:
+        sound = not re.match(r"[^/\s@]*:[^\s@]*@|[A-Za-z]+:/", location)
+    if not sound:
+        raise ValueError(
+            "it is no address of a git repository: https://NAME:TOKEN@HOST/PATH, with / and @ in a token written as "
+            "%2F and %40, and without ? and #; or user@host:path; or a folder"
+        )
 
 
 class ProbeQuestion(BaseModel):
@@ -112,6 +143,10 @@ class SourceBody(BaseModel):
     def _fits_its_kind(self) -> SourceBody:
         if self.kind == "website" and not _HTTP.match(self.location):
             raise ValueError("the location of a website is a URL that begins with https:// or http://")
+        if self.kind == "website" and "@" in self.location.split("/")[2]:
+            raise ValueError("a website is read without a login: write its URL without one")
+        if self.kind == "git":
+            _check_git(self.location)
         if self.kind == "folder" and not Path(self.location).is_absolute():
             raise ValueError("the location of a folder is an absolute path")
         if self.kind != "git" and (self.branch or self.subfolder):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from http.server import BaseHTTPRequestHandler
@@ -244,3 +245,17 @@ def test_git_that_is_not_installed_is_named(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(FetchFailed, match="git` is not installed"):
         fetched(Origin("git", str(docs.folder)))
+
+
+def test_a_repository_of_another_user_is_read(tmp_path: Path, quick: FetchSettings) -> None:
+    repository = Repository(tmp_path / "repository")
+    repository.write("lamp.md", "# Lamp\n")
+    repository.commit()
+    if os.geteuid() != 0:
+        pytest.skip("only root can give files away")
+    for path in [repository.folder, *repository.folder.rglob("*")]:
+        os.chown(path, 65534, 65534, follow_symlinks=False)
+
+    fetched = fetch(Origin("git", str(repository.folder)), tmp_path / "source", {}, quick, lambda _: None)
+
+    assert [path.name for path in fetched.root.iterdir()] == ["lamp.md"]

@@ -6,13 +6,16 @@ import asyncio
 import shutil
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from app.errors import DocentError, IndexMissing, IndexRejected, NotFound
+from app.errors import DocentError, IndexMissing, IndexRejected, InvalidInput, NotFound
+from app.fetching import Fetched, fetch
 from app.index.build import Progress
 from app.jobs.precedence import Precedence
 from app.jobs.work import JobRun
+from app.sources import reindexing
 from app.sources.jobs import REINDEX, SYNC, UNLESS_HELD, IndexJobs
 from app.sources.specification import ReindexBody
 from tests.fetching.repositories import Repository
@@ -77,8 +80,8 @@ async def test_it_holds_until_somebody_asks_for_a_run(desk: Desk, repository: Re
     await desk.revisions.rollback(None)
     jobs = jobs_of(desk)
 
-    assert await jobs.sync(asked_by(SYNC)) == {}
-    assert await jobs.reindex(asked_by(REINDEX)) == {}
+    assert (await jobs.sync(asked_by(SYNC))).keys() == {"left_out"}
+    assert (await jobs.reindex(asked_by(REINDEX))).keys() == {"left_out"}
     assert (await desk.serving(), await edition(desk)) == (first, "one")
 
     report = await desk.run()
@@ -112,7 +115,7 @@ async def test_a_dry_run_and_a_refused_one_leave_it_held(desk: Desk, repository:
     with pytest.raises(DocentError):
         await desk.run()
 
-    assert await jobs_of(desk).sync(asked_by(SYNC)) == {}
+    assert (await jobs_of(desk).sync(asked_by(SYNC))).keys() == {"left_out"}
     assert await desk.serving() == first
 
 
@@ -182,3 +185,74 @@ async def test_there_is_nothing_before_the_first(desk: Desk, repository: Reposit
         await desk.revisions.rollback(None)
     with pytest.raises(NotFound, match="no revision 20200101-000000-abcdef"):
         await desk.revisions.rollback("20200101-000000-abcdef")
+
+
+@pytest.fixture
+def rolling_back(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next fetch ends with a rollback, as an operator's may come at any moment of it."""
+    loop = asyncio.get_running_loop()
+
+    def fetch_and_roll_back(*arguments: Any) -> Fetched:
+        fetched = fetch(*arguments)
+        asyncio.run_coroutine_threadsafe(desk.revisions.rollback(None), loop).result(30)
+        monkeypatch.undo()
+        return fetched
+
+    monkeypatch.setattr(reindexing, "fetch", fetch_and_roll_back)
+
+
+async def test_a_rollback_during_the_fetch_of_an_asked_for_run(
+    desk: Desk, repository: Repository, request: pytest.FixtureRequest
+) -> None:
+    """What the fetch took for unchanged is so in the revision that served then, and not in this one."""
+    write_edition(repository, "two")
+    await desk.run()
+    request.getfixturevalue("rolling_back")
+
+    assert (await desk.run()).unchanged == 1
+
+    assert await edition(desk) == "two"
+    write_edition(repository, "three")
+    await desk.run()
+    assert await edition(desk) == "three"
+
+
+async def test_a_rollback_during_the_fetch_of_a_scheduled_run(
+    desk: Desk, repository: Repository, request: pytest.FixtureRequest
+) -> None:
+    first = await desk.serving()
+    write_edition(repository, "two")
+    await desk.run()
+    write_edition(repository, "three")
+    request.getfixturevalue("rolling_back")
+
+    left_out = await jobs_of(desk).sync(asked_by(SYNC))
+
+    assert f"revision {first} is held since a rollback" in left_out["left_out"]
+    assert await desk.serving() == first
+    assert [one.held for one in await desk.revisions.list()] == [False, True]
+
+
+@pytest.mark.usefixtures("repository")
+async def test_a_source_that_is_made_anew_during_its_fetch(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was fetched of the old place is not taken for the new one's."""
+    loop = asyncio.get_running_loop()
+    pages = write_folder(tmp_path / "pages")
+
+    async def make_anew() -> None:
+        await desk.reindexing.remove("git", lambda _: None)
+        await desk.add("git", pages)
+
+    def fetch_meanwhile(*arguments: Any) -> Fetched:
+        fetched = fetch(*arguments)
+        monkeypatch.undo()
+        asyncio.run_coroutine_threadsafe(make_anew(), loop).result(60)
+        return fetched
+
+    monkeypatch.setattr(reindexing, "fetch", fetch_meanwhile)
+    with pytest.raises(InvalidInput, match="deleted or changed meanwhile"):
+        await desk.run()
+
+    assert (await desk.run()).files == 3

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from sqlalchemy import select, update
 
 from app.db import open_database
@@ -15,6 +16,7 @@ from app.jobs.work import JobRun
 from app.models.index import Source
 from app.models.job import Job
 from app.sources.jobs import SYNC, IndexJobs, last_due
+from app.sources.specification import SourceBody
 from tests.sources.operating import LAMP, Desk
 
 NIGHTLY = "0 3 * * *"
@@ -87,3 +89,25 @@ async def test_a_due_source_is_synced_once_by_two_looks_and_two_processes(desk: 
     assert (await looks[0].sync(run))["sources"] == ["house"]
     (house,) = [one for one in await desk.core.catalog.sources() if one.name == "house"]
     assert last_due(house, datetime.now(UTC)) is None
+
+
+@pytest.mark.parametrize("schedule", ["0 0 31 2 *", "R R * * *", "H * * * *", "* * * *", "0 0 * * 5#3", "often"])
+def test_schedules_that_are_none(schedule: str) -> None:
+    with pytest.raises(ValidationError, match="it is no schedule"):
+        SourceBody(name="lamp", kind="folder", location="/docs", schedule=schedule)
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "https://name:to/ken@git.example.org/x.git",
+        "name:token@git.example.org:x.git",
+        "https:/name:token@git.example.org/x.git",
+        "https://git.example.org/x.git?private_token=token",
+        "https://***@git.example.org/x.git",
+    ],
+)
+def test_git_locations_that_would_show_their_token(location: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        SourceBody(name="lamp", kind="git", location=location)
+    assert "token@" not in str(refused.value.errors()[0]["msg"])
