@@ -256,6 +256,7 @@ class Job(_Model):
     subject: str
     state: JobState
     progress: dict[str, Any]
+    result: dict[str, Any] | None
     error: dict[str, Any] | None
     reason: str
     run: int
