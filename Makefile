@@ -10,7 +10,7 @@ DIVIDED := --numprocesses=$(WORKERS) --dist=loadfile
 # Its tests have one id for all routes, of which the division would run the first only.
 UNDIVIDED := tests/schema
 # Tests that keep nothing in a database, or nothing that another one could keep otherwise.
-NO_DATABASE := adapters answering calibration client docs handbook index/readers llm schema tickets/text
+NO_DATABASE := adapters answering calibration client docs fetching handbook index/readers llm schema tickets/text
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-test serve test check format bench browser shared postgresql image-steps widget widget-tools clean
