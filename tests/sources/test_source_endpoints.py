@@ -74,7 +74,7 @@ def test_a_folder_from_its_making_to_its_end(operator: Operator, pages: Path) ->
     operator.delete("house")
     problem(operator.call("GET", "/sources/house"), 404, "not-found")
     assert "clock.md" not in operator.found("Wind the clock")
-    assert "index.failed" in operator.call("DELETE", "/sources/house").text
+    problem(operator.call("DELETE", "/sources/house"), 404, "not-found")
 
 
 def test_a_git_repository_of_a_branch_and_a_sub_folder(operator: Operator, tmp_path: Path) -> None:
