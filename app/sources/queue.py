@@ -97,15 +97,17 @@ class IndexQueue:
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             progress = self._runner.progress(job_id)
-            if progress and progress != shown:
-                shown = progress
-                yield Progress(**{name: value for name, value in progress.items() if name in _STEP})
             if progress is not None:  # it runs here: its end is seen below
+                if progress and progress != shown:
+                    shown = progress
+                    yield _step(progress)
                 continue
             async with self._database.transaction() as session:
                 job = await find_job(session, job_id)
             if job.state in FINISHED:
                 break
+        if job.progress and job.progress != shown:  # its last steps took less time than passes between two looks
+            yield _step(job.progress)
         if job.state == "succeeded" and job.result:
             yield IndexReport.model_validate(job.result)
             return
@@ -114,6 +116,10 @@ class IndexQueue:
 
 def _subject(body: ReindexBody) -> str:
     return ", ".join(body.sources or ["all sources"])
+
+
+def _step(progress: dict[str, Any]) -> Progress:
+    return Progress(**{name: value for name, value in progress.items() if name in _STEP})
 
 
 def _failure(job: Job) -> DocentError:

@@ -37,7 +37,6 @@ _CHECKOUT = Path(__file__).resolve().parents[3]
 class EmbeddedEngine:
     """One child process, always at the same base_url. `start` and `stop` once each, in one event loop.
 
-    healthy: the engine answers. While it does not, connections are refused at once.
     failure: why the last process ended, empty while all is well.
     """
 
@@ -46,7 +45,7 @@ class EmbeddedEngine:
         self._data_dir = data_dir.resolve()
         self.log_path = self._data_dir / "engine.log"
         self.api_key = secrets.token_urlsafe(32)
-        self.healthy = False
+        self._answered = False
         self.failure = ""
         # -P: a folder `app` where the service was started must not be taken for ours.
         self.command = [sys.executable, "-P", "-m", "app.llm.embedded"]
@@ -74,6 +73,11 @@ class EmbeddedEngine:
     @property
     def alive(self) -> bool:
         return self._process is not None and self._process.returncode is None
+
+    @property
+    def healthy(self) -> bool:
+        """The engine answers. While it does not, connections are refused at once."""
+        return self._answered and self.alive
 
     async def start(self) -> None:
         """Returns when the engine answers. `ConfigurationError` or `EngineUnavailable` say what to do."""
@@ -114,7 +118,7 @@ class EmbeddedEngine:
             raise EngineUnavailable(
                 f"the engine gave {self.failure}: raise DOCENT_ENGINE__START_SECONDS, or see {self.log_path}"
             ) from error
-        self.healthy = True
+        self._answered = True
         self.failure = ""
         log.info("engine_started", pid=self._process.pid, model=self._gguf.stem, port=self.port)
 
@@ -185,9 +189,9 @@ class EmbeddedEngine:
         failures = 0
         while True:
             started = asyncio.get_running_loop().time()
-            if self.healthy:
+            if self._answered:
                 await self._until_ended()
-                self.healthy = False
+                self._answered = False
                 if asyncio.get_running_loop().time() - started > _STABLE_SECONDS:
                     failures = 0
             failures += 1
@@ -214,7 +218,7 @@ class EmbeddedEngine:
                 return
 
     async def _end(self) -> None:
-        self.healthy = False
+        self._answered = False
         process, self._process = self._process, None
         if process is None:
             return
