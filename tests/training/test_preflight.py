@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from training.preflight.adapter import check_adapter
+from training.preflight.estimate import (
+    Device,
+    check_disk,
+    check_memory,
+    lora_weights,
+    training_bytes,
+    training_seconds,
+    weights_of,
+)
+from training.preflight.lengths import check_lengths
+from training.preflight.shapes import PUBLISHED, compare_shapes
+from training.schema.lora import Lora
+from training.schema.optimisation import Optimisation
+
+MISTRAL = {**PUBLISHED["mistralai/Mistral-7B-v0.1"], "vocab_size": 32_000}
+SMOLLM2 = {
+    "hidden_size": 576,
+    "intermediate_size": 1536,
+    "num_hidden_layers": 30,
+    "num_attention_heads": 9,
+    "num_key_value_heads": 3,
+    "vocab_size": 49_152,
+    "tie_word_embeddings": True,
+}
+
+
+def published(name: str) -> tuple[str, dict[str, object]]:
+    return name, dict(PUBLISHED[name])
+
+
+def test_the_python_wizardcoder_is_named_as_no_mistral() -> None:
+    base = published("mistralai/Mistral-7B-v0.1")
+    (finding,) = compare_shapes(base, published("WizardLMTeam/WizardCoder-Python-7B-V1.0"))
+    assert finding.level == "error"
+    assert "intermediate_size 11008 instead of 14336" in finding.text
+    assert "num_key_value_heads 32 instead of 8" in finding.text
+    assert "WizardCoder-Python is a CodeLlama, not a Mistral" in finding.text
+
+
+def test_models_of_one_shape_can_be_merged() -> None:
+    (finding,) = compare_shapes(published("mistralai/Mistral-7B-v0.1"), published("jan-hq/trinity-v1"))
+    assert finding.level == "ok"
+
+
+def test_another_vocabulary_is_a_warning() -> None:
+    (finding,) = compare_shapes(("a", MISTRAL), ("b", {**MISTRAL, "vocab_size": 32_001}))
+    assert (finding.level, finding.check) == ("warning", "vocabulary")
+
+
+def test_a_config_may_leave_out_what_follows_from_the_rest() -> None:
+    explicit = {**SMOLLM2, "head_dim": 64}
+    assert compare_shapes(("a", SMOLLM2), ("b", explicit))[0].level == "ok"
+
+
+@pytest.mark.parametrize(
+    ("lora", "level", "text"),
+    [
+        (Lora(rank=256, alpha=512), "ok", "scaled by 2 (alpha 512 / r 256)"),
+        (
+            Lora(rank=256, alpha=512, rslora=True),
+            "error",
+            "scale 32 (alpha 512 / sqrt(r 256)): with rslora take alpha 16",
+        ),
+        (Lora(rank=256, alpha=32, rslora=True), "ok", "scaled by 2 (alpha 32 / sqrt(r 256))"),
+        (Lora(rank=8, alpha=512), "warning", "scale 64 (alpha 512 / r 8): take alpha 8 to 16"),
+    ],
+)
+def test_the_scale_of_an_adapter(lora: Lora, level: str, text: str) -> None:
+    scale = check_adapter(lora)[0]
+    assert scale.level == level
+    assert text in scale.text
+
+
+@pytest.mark.parametrize(
+    ("lora", "level", "text"),
+    [
+        (Lora(rank=16), "ok", "loads this adapter with --enable-lora"),
+        (Lora(rank=256), "note", "--max-lora-rank 256"),
+        (Lora(rank=257), "note", "--max-lora-rank 320"),
+        (Lora(rank=513), "warning", "its rank is over 512"),
+        (Lora(dora=True), "warning", "it is DoRA"),
+        (Lora(init="pissa"), "warning", "PiSSA changes the base"),
+        (Lora(modules_to_save=["lm_head"]), "warning", "it saves whole layers (lm_head)"),
+    ],
+)
+def test_whether_vllm_loads_an_adapter(lora: Lora, level: str, text: str) -> None:
+    serving = check_adapter(lora)[1]
+    assert serving.level == level
+    assert text in serving.text
+
+
+def test_weights_are_counted_as_the_models_say() -> None:
+    assert weights_of(SMOLLM2).total == 134_515_008  # as transformers counts them
+    assert weights_of(MISTRAL).total == 7_241_732_096  # Mistral 7B's published count
+
+
+def test_an_adapter_of_rank_256_on_all_linear_layers() -> None:
+    assert lora_weights(SMOLLM2, 256) == 30 * 256 * (2 * 1152 + 2 * 768 + 3 * 2112)
+
+
+def test_memory_falls_with_quantisation_and_checkpointing() -> None:
+    plain = training_bytes(MISTRAL, Lora(rank=256), "bfloat16", Optimisation(batch_size=4, max_length=2048))
+    sparing = Optimisation(batch_size=4, max_length=2048, gradient_checkpointing=True)
+    checkpointed = training_bytes(MISTRAL, Lora(rank=256), "bfloat16", sparing)
+    quantised = training_bytes(MISTRAL, Lora(rank=256, quantize="nf4"), "bfloat16", sparing)
+    everything = training_bytes(MISTRAL, None, "bfloat16", sparing)
+    assert quantised < checkpointed < plain < everything
+    assert 10e9 < quantised < 24e9  # the study trained so on cards of 24 GB
+    assert check_memory(quantised, Device("4090", 2, 24 * 10**9, 1e14)).level == "ok"
+    assert check_memory(everything, Device("4090", 2, 24 * 10**9, 1e14)).level == "warning"
+
+
+def test_time_grows_with_tokens_and_adapter() -> None:
+    device = Device("CPU", 1, 10**10, 4e10)
+    few = training_seconds(SMOLLM2, None, 1000, device, checkpointing=False)
+    assert training_seconds(SMOLLM2, None, 2000, device, checkpointing=False) == pytest.approx(2 * few)
+    assert training_seconds(SMOLLM2, Lora(rank=256), 1000, device, checkpointing=False) > few
+    assert few == pytest.approx(6 * 134_515_008 * 1000 / 4e10)
+
+
+def test_too_little_disk_is_an_error(tmp_path: Path) -> None:
+    assert check_disk(tmp_path / "not" / "yet", 1).level == "ok"
+    assert check_disk(tmp_path, 1e18).level == "error"
+
+
+def test_lengths_against_what_is_kept() -> None:
+    assert check_lengths([10] * 50, 20, 512)[0].level == "ok"
+    cut = check_lengths([10] * 40 + [30] * 10, 20, 512)[0]
+    assert (cut.level, "10 are cut" in cut.text) == ("warning", True)
+    assert check_lengths([10], 1024, 512)[0].check == "context"

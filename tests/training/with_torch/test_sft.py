@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.training.with_torch.training_command import RECIPES, ROOT, arguments, docent_train, environment, made
+
+pytestmark = [pytest.mark.training, pytest.mark.timeout(600)]
+
+SFT = ["sft", "--recipe", str(RECIPES / "sft.yaml")]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("sft") / "out"
+    return folder, made(*SFT, "--set", f"output_dir={folder}")
+
+
+def test_a_run_leaves_an_adapter_with_manifest_metrics_and_curve(trained: tuple[Path, dict[str, Any]]) -> None:
+    folder, result = trained
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert result["made"] is True
+    assert result["manifest"] == manifest
+    assert manifest["metrics"]["held_out_loss"] < manifest["metrics"]["held_out_loss_before"] - 0.1
+    assert manifest["metrics"]["steps"] == 12
+    assert manifest["tokens_per_second"] > 0
+    assert manifest["peak_memory_bytes"]["process"] > 10**8
+    assert manifest["recipe"]["optimisation"]["schedule"] == "cosine"
+    assert manifest["data"]["tests/training/data/pairs.jsonl"]
+    assert {"adapter_model.safetensors", "tokenizer.json", "loss.png"} <= set(manifest["files"])
+    assert (folder / "loss.png").read_bytes().startswith(b"\x89PNG")
+    assert list((folder / "tensorboard").iterdir())
+    losses = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in losses if "eval_loss" in row] == [0, 4, 8, 12]
+
+
+def test_a_finished_run_is_not_made_again(trained: tuple[Path, dict[str, Any]]) -> None:
+    folder, result = trained
+    again = made(*SFT, "--set", f"output_dir={folder}")
+    assert again["made"] is False
+    assert again["manifest"] == result["manifest"]
+
+
+def test_another_recipe_does_not_overwrite_it(trained: tuple[Path, dict[str, Any]]) -> None:
+    done = docent_train(*SFT, "--set", f"output_dir={trained[0]}", "--set", "seed=9")
+    assert done.returncode == 1
+    assert "holds the work of other inputs (seed)" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_run_goes_on_from_an_adapter(trained: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    more = ["--set", "model.text=null", "--set", f"model.name={trained[0]}"]
+    result = made(*SFT, "--set", f"output_dir={tmp_path / 'more'}", *more)
+    before = result["manifest"]["metrics"]["held_out_loss_before"]
+    assert before == pytest.approx(trained[1]["manifest"]["metrics"]["held_out_loss"], abs=1e-4)
+
+
+def test_killed_in_the_middle_it_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
+    longer = ["optimisation.max_steps=100", "optimisation.save_steps=5", "optimisation.eval_steps=25"]
+    options = [word for setting in longer for word in ("--set", setting)]
+    folder = tmp_path / "killed"
+    command = arguments(*SFT, *options, "--set", f"output_dir={folder}")
+    process = subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not list(folder.glob("checkpoints/checkpoint-[1-9][0-9]")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not (folder / "manifest.json").exists()
+    half = folder / "checkpoints" / "checkpoint-99"  # as a kill in the middle of a save leaves one
+    half.mkdir()
+    (half / "adapter_config.json").write_text("{")
+
+    unfinished = docent_train(*SFT, "--set", "model.text=null", "--set", f"model.name={folder}")
+    assert "is not finished: run its stage again" in unfinished.stderr
+    resumed = made(*SFT, *options, "--set", f"output_dir={folder}")["manifest"]["metrics"]
+    straight = made(*SFT, *options, "--set", f"output_dir={tmp_path / 'straight'}")["manifest"]["metrics"]
+    assert 5 <= resumed["resumed_from_step"] < 99
+    assert resumed["steps"] == straight["steps"] == 100
+    assert resumed["held_out_loss"] == pytest.approx(straight["held_out_loss"], abs=1e-5)
+    assert resumed["held_out_loss_before"] == straight["held_out_loss_before"]
+
+
+def test_two_processes_train_one_model(tmp_path: Path) -> None:
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    words = [*SFT, "--set", f"output_dir={tmp_path / 'ddp'}", "--json"]
+    done = subprocess.run(
+        [*launcher, "-m", "training", *words], cwd=ROOT, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads(done.stdout)["manifest"]
+    assert manifest["processes"] == 2
+    assert manifest["metrics"]["epochs"] == 3  # twice the rows a step
+    assert manifest["metrics"]["held_out_loss"] < manifest["metrics"]["held_out_loss_before"] - 0.1
+
+
+def test_a_dry_run_says_what_would_break_and_makes_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "dry"
+    settings = ["lora.rank=256", "lora.alpha=512", "lora.rslora=true", "packing=true", f"output_dir={folder}"]
+    done = docent_train(*SFT, "--dry-run", "--json", *[word for one in settings for word in ("--set", one)])
+    found = {one["check"]: one["level"] for one in json.loads(done.stdout)["findings"]}
+    assert done.returncode == 3
+    assert (found["lora scale"], found["packing"], found["disk"]) == ("error", "error", "ok")
+    assert not folder.exists()
+    assert docent_train(*SFT, "--dry-run").returncode == 0

@@ -1,0 +1,36 @@
+"""Calls of `docent-train` on the tiny recipes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[3]
+RECIPES = ROOT / "training" / "recipes" / "tiny-random"
+
+
+def environment() -> dict[str, str]:
+    """Without a hub: nothing here may need one."""
+    return {**os.environ, "HF_HUB_OFFLINE": "1"}
+
+
+def arguments(*words: str) -> list[str]:
+    return [sys.executable, "-m", "training", *words]
+
+
+def docent_train(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        arguments(*words), cwd=ROOT, env=environment(), capture_output=True, text=True, check=False, timeout=240
+    )
+
+
+def made(*words: str) -> dict[str, Any]:
+    """The last JSON line of a call that has to succeed."""
+    done = docent_train(*words, "--json")
+    assert done.returncode == 0, done.stderr
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result

@@ -1,0 +1,37 @@
+"""The errors of training, one line each, in the tree that the service's commands print from."""
+
+from __future__ import annotations
+
+from app.errors import DocentError
+
+
+class RecipeError(DocentError):
+    """A recipe, a `--set` or a run file that cannot be used. The text names the file and the key."""
+
+    status = 422
+    kind = "recipe"
+    title = "Wrong recipe"
+
+
+class SourceError(DocentError):
+    """A model or data file that is missing, unfinished or of the wrong kind."""
+
+    status = 422
+    kind = "training-source"
+    title = "A model or data file cannot be used"
+
+
+class RunConflict(DocentError):
+    """An output folder that is in use, or that holds what other inputs made."""
+
+    status = 409
+    kind = "training-run"
+    title = "The output folder cannot be used"
+
+
+class PreflightFailed(DocentError):
+    """Preflight found that the stage cannot work. The text is the first finding."""
+
+    status = 422
+    kind = "preflight"
+    title = "The stage would fail"

@@ -1,0 +1,56 @@
+"""`manifest.json`: what a folder was made from, by what, and how it went. It is written last."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from training.errors import SourceError
+
+MANIFEST = "manifest.json"
+INPUTS = "inputs.json"  # written first: a folder with it and without a manifest is unfinished
+_LIBRARIES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "mergekit", "gguf", "tokenizers")
+
+
+def library_versions() -> dict[str, str]:
+    """Of Python and of the libraries that can change a result, as far as they are installed."""
+    found = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def write_json(path: Path, value: Any) -> None:  # noqa: ANN401  (whatever JSON knows)
+    """All of it or nothing, also across a power cut."""
+    descriptor, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(value, file, indent=2, ensure_ascii=False)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    Path(aside).chmod(0o644)  # mkstemp lets nobody else read, but a served model is read by another user
+    Path(aside).replace(path)
+
+
+def is_unfinished(folder: Path) -> bool:
+    return (folder / INPUTS).is_file() and not (folder / MANIFEST).is_file()
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Raises SourceError where there is none that can be read."""
+    path = folder / MANIFEST
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{path} cannot be read: {error}") from error
+    if not isinstance(value, dict):
+        raise SourceError(f"{path} is no manifest")
+    return value

@@ -1,0 +1,55 @@
+"""A question with its answer, as `generate` writes it and `prepare` reads it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from training.errors import SourceError
+
+Kind = Literal["answerable", "multi_section", "unanswerable"]
+_KINDS = ("answerable", "multi_section", "unanswerable")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One row of `pairs.jsonl`.
+
+    row: its number in the file it came from, from 1.
+    kind: `unanswerable` has an answer that abstains, and no quotes.
+    chunks: ids of the chunks it was written from; empty for foreign pairs, whose chunk nobody told.
+    quotes: verbatim pieces of those chunks, on which the answer stands; empty for foreign pairs.
+    depth: how many times the question was evolved.
+    """
+
+    row: int
+    question: str
+    answer: str
+    kind: Kind = "answerable"
+    chunks: tuple[str, ...] = ()
+    quotes: tuple[str, ...] = ()
+    depth: int = 0
+
+    def as_row(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+def pair_from(row: Mapping[str, Any], number: int) -> Pair:
+    """A pair of a row that has at least question and answer. Raises SourceError with the row's number."""
+    question, answer = row.get("question"), row.get("answer")
+    if not isinstance(question, str) or not isinstance(answer, str):
+        raise SourceError(f"row {number} has no question and answer (it has: {', '.join(sorted(map(str, row)))})")
+    kind = row.get("kind") or "answerable"
+    if kind not in _KINDS:
+        raise SourceError(f"row {number} is of no known kind ({', '.join(_KINDS)}): {kind}")
+    return Pair(
+        row=int(row.get("row") or number),
+        question=question.strip(),
+        answer=answer.strip(),
+        kind=cast("Kind", kind),
+        chunks=tuple(row.get("chunks") or ()),
+        quotes=tuple(row.get("quotes") or ()),
+        depth=int(row.get("depth") or 0),
+    )

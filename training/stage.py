@@ -1,0 +1,56 @@
+"""The stages by name. Their modules import torch, so each is imported when it is its turn."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any, Protocol, TypeVar, cast
+
+from pydantic import BaseModel
+
+from training.model_source import identity
+from training.preflight.finding import Finding
+from training.rows import rows_hash
+from training.run_folder import RunFolder
+from training.schema.base import ModelSource, Recipe
+from training.schema.data import Rows
+from training.schema.stages import as_plain
+
+SectionT = TypeVar("SectionT", bound=BaseModel)
+
+MODULES = {"merge": "training.merge", "sft": "training.sft", "export": "training.export"}
+
+
+class Stage(Protocol):
+    """What a stage's module has."""
+
+    def preflight(self, recipe: Any) -> list[Finding]:  # noqa: ANN401
+        """Raises SourceError where a model or file is missing."""
+        ...
+
+    def main(self, recipe: Any, run: RunFolder) -> Mapping[str, Any]:  # noqa: ANN401
+        """Make the result in `run.staging`; what is returned goes into the manifest."""
+        ...
+
+
+def load_stage(name: str) -> Stage:
+    return cast("Stage", importlib.import_module(MODULES[name]))
+
+
+def run_folder(stage: str, recipe: Recipe) -> RunFolder:
+    """The recipe's output folder, with hashes of every model and file that the recipe names."""
+    plain = {key: value for key, value in as_plain(recipe).items() if key != "output_dir"}
+    sources = [
+        {"name": one.name, "revision": one.revision, "identity": identity(one)} for one in named(recipe, ModelSource)
+    ]
+    data = {rows.path: rows_hash(rows) for rows in named(recipe, Rows)}
+    return RunFolder(recipe.output_dir, {"stage": stage, "recipe": plain, "models": sources, "data": data})
+
+
+def named(node: object, kind: type[SectionT]) -> list[SectionT]:
+    """Every section of a kind in a recipe, in the order of its keys."""
+    if isinstance(node, kind):
+        return [node]
+    if isinstance(node, BaseModel):
+        node = list(dict(node).values())
+    return [found for one in node for found in named(one, kind)] if isinstance(node, list) else []
