@@ -62,9 +62,9 @@ test: install-test ## Run the tests that need nothing but this checkout.
 	@$(BIN)/python -m pytest -q $(DIVIDED) -m "not browser and not shared and not training" $(UNDIVIDED:%=--ignore=%) $(ARGS)
 	@$(BIN)/python -m pytest -q $(UNDIVIDED)
 
-# Warnings of the training libraries are theirs to mend: they are shown, not errors.
-test-train: $(TRAIN_VENV)/installed-test ## Run the tests of docent-train, on a model of two layers.
-	@$(TRAIN_VENV)/bin/python -m pytest -q -W default --confcutdir=tests/training tests/training $(ARGS)
+# Those that need no torch are among those of `make test`. Warnings of the libraries are theirs to mend.
+test-train: $(TRAIN_VENV)/installed-test ## Run the tests of docent-train that need torch, on a model of two layers.
+	@$(TRAIN_VENV)/bin/python -m pytest -q -W default --confcutdir=tests/training tests/training/with_torch $(ARGS)
 
 browser: install-test ## Run the tests in Chromium (/usr/bin/chromium).
 	@$(BIN)/python -m pytest -q -m browser $(ARGS)

@@ -26,7 +26,7 @@ class StepFile(Section):
     """A step of a run file. In `set`, `{name}` is the folder of the earlier step of that name."""
 
     name: str = Field("", pattern=r"^[\w-]*$", description="Folder below output_dir. Empty: the stage's name.")
-    stage: Literal["merge", "sft", "export"]
+    stage: Literal["generate", "prepare", "merge", "sft", "dpo", "export"]
     recipe: Path = Field(description="Relative to the run file.")
     set: dict[str, Any] = Field(default_factory=dict, description="Laid over the recipe.")
     launch: int | Path | None = Field(

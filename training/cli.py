@@ -31,8 +31,11 @@ _MARKS = {
     "error": "[red]error  [/]",
 }
 _HELP = {
+    "generate": "Have a teacher write questions and answers about the docs.",
+    "prepare": "Filter pairs, split them by section, and write what models are trained on.",
     "merge": "Make one model of several of the same shape (mergekit).",
     "sft": "Fine-tune on chats (trl, peft).",
+    "dpo": "Train on preference pairs (trl, peft).",
     "export": "Merge an adapter, write safetensors for vLLM and GGUF for the embedded engine.",
 }
 
@@ -68,7 +71,23 @@ def _stage_command(stage: str) -> Callable[..., None]:
 
 
 for _name in MODULES:
-    app.command(_name, help=_HELP[_name])(_stage_command(_name))
+    if _name != "generate":
+        app.command(_name, help=_HELP[_name])(_stage_command(_name))
+
+
+@app.command("generate", help=_HELP["generate"])
+def generate(
+    recipe: Annotated[Path, typer.Option("--recipe", help="YAML file, as in training/recipes.")],
+    settings: Settings = None,
+    max_cost: Annotated[
+        float | None, typer.Option("--max-cost", help="Stop before the request that would pass it; see `prices`.")
+    ] = None,
+    dry_run: DryRun = False,
+    restart: Restart = False,
+    as_json: AsJson = False,
+) -> None:
+    limit = [] if max_cost is None else [f"max_cost={max_cost}"]
+    _stage_command("generate")(recipe, [*(settings or []), *limit], dry_run, restart, as_json)
 
 
 @app.command("run")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.config import Settings
+from app.index.build import FolderSource, find_changes
+from app.index.embedding import Embedder
 from app.index.indexer import IndexRequest
 from app.index.library import Library
 from app.index.search import Candidate
@@ -44,6 +47,15 @@ class Corpus:
 
     def count_tokens(self, text: str) -> int:
         return self.library.searcher.embedder.count_tokens(text)
+
+
+def read_chunks(docs: Path) -> list[Chunk]:
+    """The chunks that `open_corpus` would index, in the same order, without vectors."""
+    settings = Settings()
+    with tempfile.TemporaryDirectory() as aside:
+        count_tokens = Embedder(settings.embedding, Path(aside)).count_tokens
+        folder = FolderSource(docs.resolve().name, docs.resolve(), "")
+        return find_changes([folder], {}, frozenset(), count_tokens, settings.index, lambda _: None).fresh
 
 
 def section_of(chunk: Chunk) -> str:

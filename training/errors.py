@@ -35,3 +35,19 @@ class PreflightFailed(DocentError):
     status = 422
     kind = "preflight"
     title = "The stage would fail"
+
+
+class LeakageFound(DocentError):
+    """Something that is held out is trained on, too. The text is the first of it."""
+
+    status = 409
+    kind = "leakage"
+    title = "Held-out data is trained on"
+
+
+class ResultRefused(DocentError):
+    """What a stage made is worse than its recipe allows. The text has the figures."""
+
+    status = 422
+    kind = "result"
+    title = "The result is refused"

@@ -5,8 +5,10 @@ SLERP takes two models, so more are merged in a chain: each with what came of th
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,61 +16,146 @@ import torch
 from mergekit.config import MergeConfiguration
 from mergekit.merge import MergeOptions, run_merge
 
+from training.chat_template import use_chatml
 from training.loading import fit_vocabulary, load_config, load_model, load_tokenizer
 from training.model_source import find
+from training.perplexity import held_out_texts
 from training.preflight.estimate import check_disk, weights_of
 from training.preflight.finding import Finding
 from training.preflight.shapes import compare_shapes
 from training.run_folder import RunFolder
 from training.schema.base import ModelSource
 from training.schema.stages import Interpolation, MergeRecipe
+from training.sweep import Perplexities, best_of, sweep_of, write_sweep
 from training.watching import peak_memory_bytes
 
+Schedule = Sequence[Interpolation]
 _BYTES = {"bfloat16": 2, "float16": 2, "float32": 4}
 
 
 def preflight(recipe: MergeRecipe) -> list[Finding]:
-    """Reads configs only."""
+    """Reads configs, and the rows that perplexity is measured on."""
     base = (recipe.base.name, load_config(recipe.base))
     findings = []
     for model in recipe.models:
         findings += compare_shapes(base, (model.source.name, load_config(model.source)))
+    findings.append(_measuring(recipe))
     needed = weights_of(base[1]).total * _BYTES[recipe.dtype]
     made = len(recipe.models) if recipe.method == "slerp" else 1
-    return [*findings, check_disk(recipe.output_dir, needed * (made + 1))]
+    return [*findings, check_disk(recipe.output_dir, needed * (made + (2 if recipe.sweep else 1)))]
+
+
+def _measuring(recipe: MergeRecipe) -> Finding:
+    if recipe.perplexity is None:
+        return Finding("warning", "perplexity", "not given: a merge that broke the model would not be noticed")
+    texts = held_out_texts(recipe.perplexity)
+    models = 2 + len(recipe.models) + len(recipe.sweep)
+    kind = "characters of text" if isinstance(texts, str) else "held-out chats"
+    return Finding("ok", "perplexity", f"{models} models are measured on {len(texts)} {kind}")
 
 
 def main(recipe: MergeRecipe, run: RunFolder) -> Mapping[str, Any]:
-    """The merged folder in `run.staging`."""
+    """The merged folder in `run.staging`. Raises ResultRefused where its perplexity is over what is allowed."""
     work = run.path / ".parents"
     shutil.rmtree(work, ignore_errors=True)  # what a killed merge left
     parents = [_folder_of(source, work / str(at)) for at, source in enumerate(_sources(recipe))]
-    plans = merge_plans(recipe, [str(parent) for parent in parents], work)
-    for plan, target in plans[:-1]:
-        _run(plan, target, recipe.seed)
-    _run(plans[-1][0], run.staging, recipe.seed)
+    merging = Merging(recipe, [str(parent) for parent in parents], work)
+    metrics: dict[str, Any] = {"models": len(parents)}
+    if recipe.perplexity is None:
+        merging.into(run.staging, _given(recipe))
+    else:
+        metrics |= _measured_merge(merging, Perplexities(recipe.perplexity, run), run)
     for name in ("mergekit_config.yml", "README.md"):  # ours are the manifest and the model card of `export`
         (run.staging / name).unlink(missing_ok=True)
-    shutil.rmtree(work)
-    return {"metrics": {"models": len(parents), "merges": len(plans)}, "peak_memory_bytes": peak_memory_bytes()}
+    shutil.rmtree(work, ignore_errors=True)
+    return {"metrics": metrics, "peak_memory_bytes": peak_memory_bytes()}
+
+
+@dataclass(frozen=True, slots=True)
+class Merging:
+    """parents: the base, then the models, as folders or hub names. work: for what lies between."""
+
+    recipe: MergeRecipe
+    parents: Sequence[str]
+    work: Path
+
+    def into(self, folder: Path, t: Schedule) -> ModelSource:
+        """Merge at `t` (slerp's), and lay the recipe's chat template over the result."""
+        plans = merge_plans(self.recipe, self.parents, self.work, t)
+        for plan, between in plans[:-1]:
+            _run(plan, between, self.recipe.seed)
+        _run(plans[-1][0], folder, self.recipe.seed)
+        made = ModelSource(name=str(folder), dtype=self.recipe.dtype, attention=self.recipe.base.attention)
+        if self.recipe.chat_template == "chatml":
+            _lay_chatml(made, folder)
+        return made
+
+    def scratch(self, t: float) -> ModelSource:
+        """One merge at `t`, in the place of the one before."""
+        folder = self.work / "tried"
+        shutil.rmtree(folder, ignore_errors=True)
+        return self.into(folder, [Interpolation(value=t)])
+
+    def source_of(self, at: int) -> ModelSource:
+        """A parent as it goes into the merge."""
+        source = _sources(self.recipe)[at]
+        return (
+            source if find(source).kind == "hub" else source.model_copy(update={"name": self.parents[at], "text": None})
+        )
+
+
+def _measured_merge(merging: Merging, perplexities: Perplexities, run: RunFolder) -> dict[str, Any]:
+    """The merge, with the perplexity of each parent before it and of the result after it."""
+    recipe = merging.recipe
+    names = [f"{at}: {Path(source.name).name}" for at, source in enumerate(_sources(recipe))]
+    parents = {name: perplexities.of(name, merging.source_of(at)) for at, name in enumerate(names)}
+    metrics: dict[str, Any] = {f"perplexity_parent_{at}": parents[name].perplexity for at, name in enumerate(names)}
+    t = _given(recipe)
+    if recipe.sweep:
+        losses = sweep_of(recipe.sweep, perplexities, merging.scratch)
+        write_sweep(losses, parents, run.staging, f"{recipe.method}: perplexity by t")
+        metrics["best_t"] = best_of(losses)
+        t = [Interpolation(value=best_of(losses))] if recipe.t == "best" else t
+    result = perplexities.of("result", merging.into(run.staging, t))
+    perplexities.accept(result, parents)
+    return {**metrics, "perplexity": result.perplexity, "perplexity_all_tokens": math.exp(result.all_tokens)}
+
+
+def _given(recipe: MergeRecipe) -> Schedule:
+    """Empty where the sweep decides, or weights are equal."""
+    return [] if isinstance(recipe.t, str) else recipe.t
 
 
 def _sources(recipe: MergeRecipe) -> list[ModelSource]:
     return [recipe.base, *(model.source for model in recipe.models)]
 
 
-def merge_plans(recipe: MergeRecipe, parents: Sequence[str], work: Path) -> list[tuple[dict[str, Any], Path]]:
+def _lay_chatml(made: ModelSource, folder: Path) -> None:
+    """ChatML as `sft` trains with it; a vocabulary without its tokens grows by them."""
+    tokenizer = load_tokenizer(made)
+    if use_chatml(tokenizer):
+        model = load_model(made)
+        fit_vocabulary(model, tokenizer)
+        model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def merge_plans(
+    recipe: MergeRecipe, parents: Sequence[str], work: Path, schedule: Schedule
+) -> list[tuple[dict[str, Any], Path]]:
     """Mergekit's configuration of each merge with the folder it goes to; the last one's folder is not used.
 
-    parents: the base, then the models, as folders or hub names.
+    parents: the base, then the models, as folders or hub names. schedule: slerp's t, unless weights are equal.
     """
-    shared = {"dtype": recipe.dtype, "tokenizer_source": recipe.tokenizer}
+    # By name where the method has no base of its own: mergekit would take that of any model.
+    tokenizer = parents[0] if recipe.method == "linear" and recipe.tokenizer == "base" else recipe.tokenizer
+    shared = {"dtype": recipe.dtype, "tokenizer_source": tokenizer}
     if recipe.method != "slerp":
         return [({"merge_method": recipe.method, **_side_by_side(recipe, parents), **shared}, work / "merged")]
     plans: list[tuple[dict[str, Any], Path]] = []
     so_far = parents[0]
     for number, other in enumerate(parents[1:], start=1):
-        t = [{"value": 1 / (number + 1)}] if recipe.equal_weights else [_schedule(one) for one in recipe.t]
+        t = [{"value": 1 / (number + 1)}] if recipe.equal_weights else [_schedule(one) for one in schedule]
         plan = {
             "merge_method": "slerp",
             "base_model": so_far,

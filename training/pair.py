@@ -10,7 +10,9 @@ from typing import Any, Literal, cast
 from training.errors import SourceError
 
 Kind = Literal["answerable", "multi_section", "unanswerable"]
+Split = Literal["", "train", "held_out"]
 _KINDS = ("answerable", "multi_section", "unanswerable")
+_SPLITS = ("", "train", "held_out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,7 @@ class Pair:
     chunks: ids of the chunks it was written from; empty for foreign pairs, whose chunk nobody told.
     quotes: verbatim pieces of those chunks, on which the answer stands; empty for foreign pairs.
     depth: how many times the question was evolved.
+    split: the side of the sections it was written from; empty for foreign pairs.
     """
 
     row: int
@@ -31,6 +34,7 @@ class Pair:
     chunks: tuple[str, ...] = ()
     quotes: tuple[str, ...] = ()
     depth: int = 0
+    split: Split = ""
 
     def as_row(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -44,6 +48,9 @@ def pair_from(row: Mapping[str, Any], number: int) -> Pair:
     kind = row.get("kind") or "answerable"
     if kind not in _KINDS:
         raise SourceError(f"row {number} is of no known kind ({', '.join(_KINDS)}): {kind}")
+    split = row.get("split") or ""
+    if split not in _SPLITS:
+        raise SourceError(f"row {number} is of no known split (train, held_out): {split}")
     return Pair(
         row=int(row.get("row") or number),
         question=question.strip(),
@@ -52,4 +59,5 @@ def pair_from(row: Mapping[str, Any], number: int) -> Pair:
         chunks=tuple(row.get("chunks") or ()),
         quotes=tuple(row.get("quotes") or ()),
         depth=int(row.get("depth") or 0),
+        split=cast("Split", split),
     )

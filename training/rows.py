@@ -15,6 +15,7 @@ from typing import Any
 from training.errors import SourceError
 from training.fingerprint import data_hash
 from training.schema.data import Replay, Rows, SftData
+from training.schema.docs import Docs
 
 Row = dict[str, Any]
 Chat = list[dict[str, str]]
@@ -37,6 +38,14 @@ def rows_hash(rows: Rows) -> str:
     """A hash of the file or folder; of a data set on the hub its name."""
     path = located_path(rows)
     return f"hub:{rows.path}:{rows.split}" if path is None else data_hash(path)
+
+
+def located_docs(docs: Docs) -> Path:
+    """The folder or file. Raises SourceError for an unset variable, or where there is none."""
+    path = located_path(Rows(path=docs.root))
+    if path is None:
+        raise SourceError(f"there is no folder {docs.root}: set `docs` to the documentation")
+    return path
 
 
 def read_rows(rows: Rows) -> list[Row]:
@@ -111,19 +120,25 @@ def _first_question(chat: Chat) -> str:
 
 def held_apart(chats: Sequence[Chat], held_out: int, seed: int) -> tuple[list[Chat], list[Chat]]:
     """Train and held-out chats. Chats of the same question stay together; order is the given one."""
-    if held_out >= len(chats):
-        raise SourceError(f"{held_out} rows cannot be held out of {len(chats)}")
+    chosen = held_out_places([_first_question(chat) for chat in chats], held_out, seed)
+    train = [chat for place, chat in enumerate(chats) if place not in chosen]
+    return train, [chats[place] for place in sorted(chosen)]
+
+
+def held_out_places(questions: Sequence[str], held_out: int, seed: int) -> set[int]:
+    """Places of at most `held_out` of the normalised `questions`; equal ones are all of them among these, or none."""
+    if held_out >= len(questions):
+        raise SourceError(f"{held_out} rows cannot be held out of {len(questions)}")
     groups: dict[str, list[int]] = {}
-    for number, chat in enumerate(chats):
-        groups.setdefault(_first_question(chat), []).append(number)
+    for place, question in enumerate(questions):
+        groups.setdefault(question, []).append(place)
     order = sorted(groups)
     random.Random(seed).shuffle(order)  # noqa: S311  (no secret)
     chosen: set[int] = set()
     for question in order:
         if len(chosen) + len(groups[question]) <= held_out:
             chosen.update(groups[question])
-    train = [chat for number, chat in enumerate(chats) if number not in chosen]
-    return train, [chats[number] for number in sorted(chosen)]
+    return chosen
 
 
 def sft_chats(data: SftData, seed: int) -> tuple[list[Chat], list[Chat]]:

@@ -8,17 +8,26 @@ from typing import Any, Protocol, TypeVar, cast
 
 from pydantic import BaseModel
 
+from training.fingerprint import data_hash
 from training.model_source import identity
 from training.preflight.finding import Finding
-from training.rows import rows_hash
+from training.rows import located_docs, rows_hash
 from training.run_folder import RunFolder
 from training.schema.base import ModelSource, Recipe
 from training.schema.data import Rows
+from training.schema.docs import Docs
 from training.schema.stages import as_plain
 
 SectionT = TypeVar("SectionT", bound=BaseModel)
 
-MODULES = {"merge": "training.merge", "sft": "training.sft", "export": "training.export"}
+MODULES = {
+    "generate": "training.generate",
+    "prepare": "training.prepare",
+    "merge": "training.merge",
+    "sft": "training.sft",
+    "dpo": "training.dpo",
+    "export": "training.export",
+}
 
 
 class Stage(Protocol):
@@ -39,11 +48,12 @@ def load_stage(name: str) -> Stage:
 
 def run_folder(stage: str, recipe: Recipe) -> RunFolder:
     """The recipe's output folder, with hashes of every model and file that the recipe names."""
-    plain = {key: value for key, value in as_plain(recipe).items() if key != "output_dir"}
+    plain = {key: value for key, value in as_plain(recipe).items() if key not in recipe.NOT_INPUTS}
     sources = [
         {"name": one.name, "revision": one.revision, "identity": identity(one)} for one in named(recipe, ModelSource)
     ]
     data = {rows.path: rows_hash(rows) for rows in named(recipe, Rows)}
+    data |= {docs.root: data_hash(located_docs(docs)) for docs in named(recipe, Docs)}
     return RunFolder(recipe.output_dir, {"stage": stage, "recipe": plain, "models": sources, "data": data})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -42,7 +42,12 @@ class ModelSource(Section):
 
 
 class Recipe(Section):
-    """What every stage is told."""
+    """What every stage is told.
+
+    NOT_INPUTS: keys that change nothing of the result, so that a run which was cut off goes on with others.
+    """
+
+    NOT_INPUTS: ClassVar[frozenset[str]] = frozenset({"output_dir"})
 
     output_dir: Path = Field(description="Folder for the result, its manifest, metrics and checkpoints.")
     seed: int = Field(42, ge=0, description="Seed of shuffles, dropout and new adapters.")

@@ -44,11 +44,23 @@ class SftData(Section):
 
 
 class PreferenceData(Section):
-    """Rows of prompt, chosen and rejected, or as in Intel/orca_dpo_pairs: system, question, chosen, rejected."""
+    """Rows of prompt, chosen and rejected, as `prepare` writes them, or as published sets have them.
+
+    Known shapes: prompt, chosen and rejected as messages or as text; system, question (or input), chosen and rejected
+    as in Intel/orca_dpo_pairs and argilla/distilabel-intel-orca-dpo-pairs.
+    """
 
     train: Rows
-    held_out_rows: int = Field(gt=0, description="So many rows held out.")
+    held_out: Rows | None = Field(None, description="Rows that reward margin and accuracy are watched on.")
+    held_out_rows: int = Field(0, ge=0, description="So many of `train`'s rows held out, no question on both sides.")
+    split_seed: int = Field(0, ge=0, description="Which rows; runs that are compared hold out the same.")
     min_chosen_score: float | None = Field(
         None,
         description="Keep rows with `chosen_score` of at least so much that are no tie and not of GSM8K's train set.",
     )
+
+    @model_validator(mode="after")
+    def _one_way_to_hold_out(self) -> Self:
+        if (self.held_out is None) == (self.held_out_rows == 0):
+            raise ValueError("give one of `held_out` and `held_out_rows`")
+        return self

@@ -21,8 +21,10 @@ class Optimisation(Section):
     gradient_accumulation: int = Field(1, gt=0, description="Passes a step.")
     weight_decay: float = Field(0.0, ge=0)
     max_grad_norm: float = Field(1.0, gt=0)
-    optimizer: str = Field("adamw_torch", description="A name of transformers' OptimizerNames.")
-    precision: Literal["auto", "bf16", "fp32"] = Field("auto", description="`auto`: bf16 on CUDA, fp32 on a CPU.")
+    optimizer: str = Field("adamw_torch_fused", description="A name of transformers' OptimizerNames.")
+    precision: Literal["auto", "bf16", "fp32"] = Field(
+        "auto", description="`auto`: bf16 on CUDA and on a CPU that multiplies it, else fp32. Weights keep their dtype."
+    )
     gradient_checkpointing: bool = Field(False, description="Recompute activations: less memory, a third more time.")
     max_length: int = Field(1024, ge=16, description="Tokens of a row; longer ones are cut.")
     log_steps: int = Field(10, gt=0)

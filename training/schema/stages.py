@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from training.schema.base import ModelSource, Recipe, Section
 from training.schema.data import PreferenceData, SftData
+from training.schema.generate import GenerateRecipe
+from training.schema.held_out import HeldOut, PerplexityCheck
 from training.schema.lora import Lora
 from training.schema.optimisation import Optimisation
+from training.schema.prepare import PrepareRecipe
 
 
 class SftRecipe(Recipe):
@@ -20,6 +23,7 @@ class SftRecipe(Recipe):
     lora: Lora | None = Field(None, description="Left out: all weights are trained.")
     optimisation: Optimisation = Optimisation()
     assistant_only_loss: bool = Field(True, description="Loss on the assistant's tokens only.")
+    group_by_length: bool = Field(True, description="Rows of like length in a batch: less padding. Not when packing.")
     packing: bool = Field(False, description="Several rows in a sequence; needs an attention that keeps them apart.")
     neftune_alpha: float = Field(0.0, ge=0, description="Noise on embeddings (2310.05914): style only. 0: none.")
 
@@ -33,6 +37,10 @@ class DpoRecipe(Recipe):
     optimisation: Optimisation = Optimisation(learning_rate=5e-7)
     beta: float = Field(0.1, gt=0, description="How strongly the reference model holds.")
     loss: Literal["sigmoid", "ipo", "hinge", "robust"] = "sigmoid"
+    label_smoothing: float = Field(0.0, ge=0, lt=0.5, description="Share of pairs taken as flipped: for `robust`.")
+    precompute_reference: bool = Field(True, description="The reference reads each pair once, before the first step.")
+    held_out_chats: HeldOut | None = Field(None, description="What SFT was measured on: is it kept?")
+    loss_tolerance: float = Field(0.05, ge=0, description="How much the loss on `held_out_chats` may grow (nats).")
 
 
 class MergeModel(Section):
@@ -59,10 +67,17 @@ class MergeRecipe(Recipe):
     method: Literal["slerp", "linear", "ties", "dare_ties", "model_stock"]
     base: ModelSource = Field(description="The model whose tokenizer, and for ties whose weights, are the base.")
     models: list[MergeModel] = Field(min_length=1)
-    t: list[Interpolation] = Field(default_factory=list, description="slerp: 0 is the base, 1 the other model.")
+    t: list[Interpolation] | Literal["best"] = Field(
+        default_factory=list, description="slerp: 0 is the base, 1 the other model. `best`: the best of `sweep`."
+    )
     equal_weights: bool = Field(False, description="slerp chain of N models: t = 1/2, 1/3, … so that each counts 1/N.")
     tokenizer: Literal["base", "union"] = Field("base", description="Whose vocabulary the result has.")
+    chat_template: Literal["base", "chatml"] = Field("base", description="`chatml`: as `sft` trains with it.")
     dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16"
+    perplexity: PerplexityCheck | None = Field(None, description="What parents and result are measured on.")
+    sweep: list[Annotated[float, Field(ge=0, le=1)]] = Field(
+        default_factory=list, description="slerp: values of t that are tried, each for all tensors, and measured."
+    )
 
     @model_validator(mode="after")
     def _method_has_what_it_needs(self) -> Self:
@@ -72,6 +87,10 @@ class MergeRecipe(Recipe):
             raise ValueError(f"{self.method} takes no `t` or `equal_weights`; they are slerp's")
         if self.method == "model_stock" and len(self.models) < 2:
             raise ValueError("model_stock takes two models or more beside its base")
+        if self.sweep and (self.method != "slerp" or self.perplexity is None):
+            raise ValueError("`sweep` is slerp's, and needs `perplexity` to measure by")
+        if self.t == "best" and not self.sweep:
+            raise ValueError("`t: best` needs `sweep`")
         return self
 
 
@@ -84,6 +103,8 @@ class ExportRecipe(Recipe):
 
 
 RECIPES: dict[str, type[Recipe]] = {
+    "generate": GenerateRecipe,
+    "prepare": PrepareRecipe,
     "merge": MergeRecipe,
     "dpo": DpoRecipe,
     "sft": SftRecipe,

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from tests.training.with_torch.training_command import ROOT, docent_train
 from training.errors import SourceError
 from training.gguf_writer import gguf_name, pre_tokenizer, turned
 from training.merge import merge_plans, preflight
@@ -23,7 +21,7 @@ def recipe(method: str, count: int = 3, **changes: Any) -> MergeRecipe:
 
 
 def test_four_models_of_equal_weight_are_three_merges() -> None:
-    plans = merge_plans(recipe("slerp", equal_weights=True), ["a", "b", "c", "d"], Path("work"))
+    plans = merge_plans(recipe("slerp", equal_weights=True), ["a", "b", "c", "d"], Path("work"), [])
     assert [[model["model"] for model in plan["models"]] for plan, _ in plans] == [
         ["a", "b"],
         ["work/merged-1", "c"],
@@ -33,7 +31,7 @@ def test_four_models_of_equal_weight_are_three_merges() -> None:
 
 
 def test_ties_weighs_all_models_against_one_base() -> None:
-    ((plan, _),) = merge_plans(recipe("ties", 2), ["a", "b", "c"], Path("work"))
+    ((plan, _),) = merge_plans(recipe("ties", 2), ["a", "b", "c"], Path("work"), [])
     assert plan["base_model"] == "a"
     assert plan["models"][1] == {"model": "c", "parameters": {"weight": 0.5, "density": 0.6}}
 
@@ -64,29 +62,3 @@ def test_only_tokenizers_that_gguf_knows_are_named() -> None:
     assert pre_tokenizer({"model": {"type": "BPE"}, "pre_tokenizer": {"type": "ByteLevel"}}) == "gpt-2"
     assert pre_tokenizer({"model": {"type": "BPE"}, "pre_tokenizer": {"type": "Metaspace"}}) is None
     assert pre_tokenizer({"model": {"type": "Unigram"}, "pre_tokenizer": {"type": "ByteLevel"}}) is None
-
-
-def test_a_chain_from_two_fine_tunings_to_an_export(tmp_path: Path) -> None:
-    run = ["run", str(ROOT / "training" / "runs" / "tiny-random.yaml"), "--set", f"output_dir={tmp_path / 'chain'}"]
-    first = docent_train(*run, "--json")
-    assert first.returncode == 0, first.stderr
-    steps = [json.loads(line) for line in first.stdout.splitlines()]
-    assert [(step["step"], step["made"]) for step in steps] == [
-        ("sft-a", True),
-        ("sft-b", True),
-        ("merge", True),
-        ("export", True),
-    ]
-    before = {step["manifest"]["metrics"]["held_out_loss_before"] for step in steps[:2]}
-    assert len(before) == 1  # one base, and the same rows held out: what is merged can be compared
-    exported = tmp_path / "chain" / "export"
-    assert {"model.safetensors", "model-f16.gguf", "model-q8_0.gguf", "README.md"} <= set(steps[3]["manifest"]["files"])
-    assert (exported / "model-f16.gguf").read_bytes().startswith(b"GGUF")
-    assert "generation -%}" not in (exported / "chat_template.jinja").read_text()
-    assert json.loads((exported / "config.json").read_text())["dtype"] == "bfloat16"
-
-    again = [json.loads(line) for line in docent_train(*run, "--json").stdout.splitlines()]
-    assert [step["made"] for step in again] == [False] * 4
-    changed = docent_train(*run, "--set", "sft-b.optimisation.max_steps=2")
-    assert changed.returncode == 1
-    assert "other inputs (optimisation.max_steps)" in changed.stderr

@@ -29,6 +29,9 @@ def test_a_run_leaves_an_adapter_with_manifest_metrics_and_curve(trained: tuple[
     assert result["made"] is True
     assert result["manifest"] == manifest
     assert manifest["metrics"]["held_out_loss"] < manifest["metrics"]["held_out_loss_before"] - 0.1
+    all_tokens = [manifest["metrics"][f"held_out_loss_all_tokens_{when}"] for when in ("before", "after")]
+    assert all_tokens[1] < all_tokens[0] - 0.1
+    assert manifest["metrics"]["held_out_loss"] not in all_tokens
     assert manifest["metrics"]["steps"] == 12
     assert manifest["tokens_per_second"] > 0
     assert manifest["peak_memory_bytes"]["process"] > 10**8

@@ -1,0 +1,57 @@
+"""What SFT and DPO check alike before weights are loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from training.preflight.estimate import (
+    check_disk,
+    check_memory,
+    check_time,
+    lora_weights,
+    this_device,
+    training_bytes,
+    training_seconds,
+    weights_of,
+)
+from training.preflight.finding import Finding
+from training.preflight.lengths import check_lengths
+from training.schema.base import ModelSource
+from training.schema.lora import Lora
+from training.schema.optimisation import Optimisation
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What a trainer is told, in what its cost depends on.
+
+    together: sequences of a row, side by side in a batch. passes: cost of a token in those of training it once.
+    """
+
+    model: ModelSource
+    lora: Lora | None
+    how: Optimisation
+    output_dir: Path
+    together: int = 1
+    passes: float = 1.0
+
+
+def check_training(training: Training, config: Mapping[str, Any], lengths: Sequence[int]) -> list[Finding]:
+    """Findings on lengths, memory, time and disk. lengths: tokens of each sequence, template included."""
+    how, lora = training.how, training.lora
+    findings = check_lengths(lengths, how.max_length, config.get("max_position_embeddings"))
+    device = this_device()
+    tokens_a_row = sum(min(length, how.max_length) for length in lengths) / len(lengths) * training.together
+    a_step = how.batch_size * how.gradient_accumulation * device.count
+    all_rows = len(lengths) / training.together * how.epochs
+    tokens = (how.max_steps * a_step if how.max_steps else all_rows) * tokens_a_row
+    seconds = training_seconds(config, lora, tokens * training.passes, device, checkpointing=how.gradient_checkpointing)
+    wide = how.model_copy(update={"batch_size": how.batch_size * training.together})
+    findings.append(check_memory(training_bytes(config, lora, training.model.dtype, wide), device))
+    findings.append(check_time(seconds, tokens, device))
+    trained = lora_weights(config, lora.rank) if lora else weights_of(config).total
+    # A checkpoint: weights, and two moments each; one more is written before the oldest goes, and the result.
+    return [*findings, check_disk(training.output_dir, trained * 12 * (how.keep_checkpoints + 1) + trained * 4)]

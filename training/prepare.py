@@ -1,0 +1,169 @@
+"""Pairs filtered, split by section of the docs, checked for leaks, and written in the formats that are trained on."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import resource
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from app.answering.prompt import PROMPT_VERSION, SYSTEM
+from app.config import Settings
+from app.index.embedding import Embedder
+from training.corpus import Corpus, open_corpus, read_chunks
+from training.errors import SourceError
+from training.filters.funnel import Funnel, apply_filters
+from training.filters.report import write_funnel
+from training.formats.collecting import FormatRows, token_counter
+from training.formats.dataset import licence_line, write_card, write_format
+from training.formats.outcomes import judged
+from training.formats.rejecting import api_key
+from training.model_source import find
+from training.pair import Pair, pair_from
+from training.preflight.finding import Finding
+from training.rows import located_docs, read_rows, rows_hash
+from training.run_folder import RunFolder
+from training.schema.data import Rows
+from training.schema.prepare import PrepareRecipe
+from training.splitting import KnownQuestions, check_leakage, split_pairs
+
+_PASSAGE_TOKENS = 40  # of the number, title and headings over a passage, at most in most docs
+
+
+def preflight(recipe: PrepareRecipe) -> list[Finding]:
+    """Reads the rows and cuts the docs into chunks; embeds nothing, asks no model."""
+    pairs = read_pairs(recipe.pairs)
+    findings = [Finding("ok", "pairs", f"{len(pairs)} in {len(recipe.pairs)} files")]
+    questions = evaluation_questions(recipe.evaluation)
+    if questions:
+        findings.append(Finding("ok", "evaluation", f"{len(questions)} questions that no pair may be near"))
+    else:
+        findings.append(Finding("warning", "evaluation", "no file is named: pairs may ask what a model is measured on"))
+    chunks = {chunk.id for chunk in read_chunks(located_docs(recipe.docs))}
+    gone = sum(bool(pair.chunks) and not chunks.intersection(pair.chunks) for pair in pairs)
+    if gone:
+        findings.append(Finding("warning", "docs", f"{gone} pairs are about chunks that the docs no longer have"))
+    else:
+        findings.append(Finding("ok", "docs", f"{len(chunks)} chunks"))
+    if recipe.outcomes:
+        rows = [judged(row, number) for rows in recipe.outcomes for number, row in enumerate(read_rows(rows), 1)]
+        used = sum(not isinstance(one, str) for one in rows)
+        findings.append(Finding("ok", "outcomes", f"{used} of {len(rows)} have a draft and what was sent instead"))
+    if recipe.rejecting is not None:
+        api_key(recipe.rejecting)
+        if recipe.rejecting.embedded is not None:
+            find(recipe.rejecting.embedded)
+    return [*findings, *([] if recipe.formats == ["chat"] else [_lengths(recipe, pairs)])]
+
+
+def _lengths(recipe: PrepareRecipe, pairs: Sequence[Pair]) -> Finding:
+    """Of prompts whose passages fill `context_tokens`."""
+    with tempfile.TemporaryDirectory() as aside:
+        count = token_counter(recipe) or Embedder(Settings().embedding, Path(aside)).count_tokens
+        own = [count(pair.question) + count(pair.answer) for pair in pairs]
+    passages = recipe.raft.context_tokens + _PASSAGE_TOKENS * (recipe.raft.distractors + 1)
+    fixed = count(SYSTEM) + passages
+    over = sum(tokens + fixed > recipe.raft.max_length for tokens in own)
+    text = f"a prompt and its answer take up to {max(own) + fixed} tokens"
+    if over:
+        fate = f"{over} rows may be over max_length {recipe.raft.max_length} and lose distractors, or be left out"
+        return Finding("warning", "raft lengths", f"{text}: {fate}")
+    return Finding("ok", "raft lengths", f"{text}: all fit in {recipe.raft.max_length}")
+
+
+def main(recipe: PrepareRecipe, run: RunFolder) -> Mapping[str, Any]:
+    structlog.configure(  # of the engine's words only the warnings, and stdout is for the result
+        wrapper_class=structlog.make_filtering_bound_logger(30), logger_factory=structlog.PrintLoggerFactory(sys.stderr)
+    )
+    return asyncio.run(_prepare(recipe, run))
+
+
+async def _prepare(recipe: PrepareRecipe, run: RunFolder) -> Mapping[str, Any]:
+    pairs, questions = read_pairs(recipe.pairs), evaluation_questions(recipe.evaluation)
+    async with open_corpus(located_docs(recipe.docs), run.path / "corpus") as corpus:
+        funnel = await _filtered(recipe, pairs, corpus, questions)
+        write_funnel(funnel, run.staging)
+        known = KnownQuestions(questions, recipe.near_duplicate)
+        unknown = [pair for pair in funnel.kept if not known.has_near(pair.question)]
+        split = split_pairs(
+            unknown,
+            corpus.by_id,
+            share=recipe.held_out_share,
+            near_duplicate=recipe.near_duplicate,
+            seed=recipe.seed,
+        )
+        split.left_out["its question is near an evaluation one"] += len(funnel.kept) - len(unknown)
+        formats = FormatRows(recipe, run, split)
+        await formats.fill(corpus, known)
+    check_leakage(formats.entries["train"], formats.entries["held_out"], recipe.near_duplicate)
+    written = {name: write_format(run.staging / name, formats.rows[name]) for name in recipe.formats}
+    write_card(run.staging / "README.md", written, _made_from(recipe), _how(recipe))
+    return {
+        "metrics": {
+            "read": len(pairs),
+            "kept": len(funnel.kept),
+            "train": len(split.train),
+            "held_out": len(split.held_out),
+            "leakage": 0,
+            "kept_by_filter": {step.name: step.before - len(step.dropped) for step in funnel.steps},
+            "left_out": dict(+split.left_out),
+            "rows": {name: {side: found["rows"] for side, found in sides.items()} for name, sides in written.items()},
+            "held_out_sections": sorted(split.held_out_sections),
+            **{name: dict(+counts) for name, counts in formats.counts.items()},
+        },
+        "data_hashes": {
+            name: {side: found["hash"] for side, found in sides.items()} for name, sides in written.items()
+        },
+        "prompt_version": PROMPT_VERSION,
+        "peak_memory_bytes": {"process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024},
+    }
+
+
+async def _filtered(recipe: PrepareRecipe, pairs: Sequence[Pair], corpus: Corpus, questions: Sequence[str]) -> Funnel:
+    """Without filters every pair is kept, and those of nobody told chunk stand where the search puts them."""
+    if recipe.filters is not None:
+        return await apply_filters(pairs, corpus, recipe.filters, questions)
+    located = []
+    for pair in pairs:
+        found = [] if pair.chunks else await corpus.search(f"{pair.question} {pair.answer}", 1)
+        located.append(dataclasses.replace(pair, chunks=(found[0].chunk.id,)) if found else pair)
+    return Funnel(kept=located, steps=[])
+
+
+def read_pairs(files: Sequence[Rows]) -> list[Pair]:
+    """Of all files. Raises SourceError for a row without question and answer."""
+    return [pair_from(row, number) for rows in files for number, row in enumerate(read_rows(rows), start=1)]
+
+
+def evaluation_questions(files: Sequence[Rows]) -> list[str]:
+    questions = []
+    for rows in files:
+        for number, row in enumerate(read_rows(rows), start=1):
+            if not isinstance(row.get("question"), str):
+                raise SourceError(f"{rows.path}: row {number} has no `question`, so nothing can be kept apart from it")
+            questions.append(row["question"])
+    return questions
+
+
+def _made_from(recipe: PrepareRecipe) -> list[str]:
+    files = [f"`{rows.path}` ({rows_hash(rows)[:16]})" for rows in [*recipe.pairs, *recipe.outcomes]]
+    return [*files, f"docs: `{recipe.docs.root}`", licence_line(recipe.licence)]
+
+
+def _how(recipe: PrepareRecipe) -> list[str]:
+    lines = [
+        "filters: " + ("see funnel.md" if recipe.filters is not None else "none"),
+        f"split by section of the docs, seed {recipe.seed}; no question, near question or section is on both sides",
+    ]
+    if set(recipe.formats) & {"raft", "preferences"}:
+        lines.append(
+            f"prompts are version {PROMPT_VERSION} of the service's, with {recipe.raft.distractors} distractors in "
+            f"{recipe.raft.context_tokens} tokens of passages; {recipe.raft.no_gold_share:.0%} without the gold ones"
+        )
+    return lines

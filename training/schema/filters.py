@@ -1,0 +1,45 @@
+"""What a pair has to be to pass the filters of `prepare`."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from training.schema.base import Section
+
+
+class FilterSettings(Section):
+    """Thresholds of the filters. `training.filters.grounding` says how the default of `grounding` does.
+
+    0.62 is where half of the good pairs are kept; higher is cleaner and less.
+    """
+
+    min_question_words: int = Field(3, ge=1, description="Shorter questions are dropped.")
+    max_question_tokens: int = Field(96, ge=1, description="Longer questions are dropped.")
+    min_answer_words: int = Field(3, ge=1, description="Shorter answers are dropped, but for those that are code.")
+    max_answer_tokens: int = Field(512, ge=1, description="Longer answers are dropped.")
+    min_language: float = Field(
+        0.25, ge=0, le=1, description="Least share of words that are among the commonest of the docs. 0: any language."
+    )
+    grounding: float = Field(
+        0.62, ge=0, le=1, description="Least probability that the docs hold what the answer says. 0: not asked."
+    )
+    round_trip: int = Field(
+        10, ge=0, description="The question has to retrieve a supporting chunk among the first so many. 0: not asked."
+    )
+    self_standing: bool = Field(True, description="Drop questions that only a reader of their page understands.")
+    commands: bool = Field(True, description="Drop answers with code that stands in the docs otherwise or not at all.")
+    near_duplicate: float = Field(
+        0.8, gt=0, le=1, description="Common share of words (Jaccard) from which on a later question is dropped."
+    )
+    near_evaluation: float = Field(
+        0.6, gt=0, le=1, description="The same against questions that a model is measured on."
+    )
+    depth: int = Field(10, ge=1, description="Chunks retrieved for a pair whose chunks nobody told.")
+
+    @model_validator(mode="after")
+    def _a_round_trip_ends_where_the_search_does(self) -> Self:
+        if self.round_trip > self.depth:
+            raise ValueError(f"round_trip {self.round_trip} is more than the {self.depth} chunks retrieved (`depth`)")
+        return self
