@@ -126,8 +126,8 @@ def test_command_line_page_has_every_option_of(name: str) -> None:
     assert command.help in section
 
 
-def docent_lines(page: Path) -> Iterator[list[str]]:
-    """The words after `docent` of each call in the shell blocks of a page, a pipe or redirection cut off."""
+def docent_lines(page: Path, program: str = "docent") -> Iterator[list[str]]:
+    """The words after the program of each call in the shell blocks of a page, a pipe or redirection cut off."""
     for block in blocks(page, "bash", "console", "sh"):
         for line in block.replace("\\\n", " ").splitlines():
             lexer = shlex.shlex(line.removeprefix("$ "), posix=True, punctuation_chars="|&;<>")
@@ -139,7 +139,7 @@ def docent_lines(page: Path) -> Iterator[list[str]]:
             for start, word in enumerate(words):
                 before = words[start - 1] if start else ";"
                 is_call = before in SEPARATORS or re.match(r"DOCENT_\w+=", before)
-                if word in {"docent", ".venv/bin/docent"} and is_call:
+                if word in {program, f".venv/bin/{program}"} and is_call:
                     rest = words[start + 1 :]
                     yield rest[: next((at for at, one in enumerate(rest) if one in SEPARATORS), len(rest))]
 

@@ -10,4 +10,4 @@ class Docs(RootModel[str]):
 
     model_config = ConfigDict(frozen=True)
 
-    root: str = Field(min_length=1)
+    root: str = Field(min_length=1, description="The path; in a recipe it stands by itself: `docs: PATH`.")

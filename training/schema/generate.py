@@ -24,7 +24,7 @@ class Teacher(Section):
     )
     model: str = Field("", description="The model's name there. Empty: the engine's only one.")
     api_key_env: str = Field("", pattern=r"^\w*$", description="Environment variable that holds the key.")
-    temperature: float = Field(0.7, ge=0, le=2)
+    temperature: float = Field(0.7, ge=0, le=2, description="Of the samples; 0 takes the likeliest token.")
     max_tokens: int = Field(1500, ge=16, description="Tokens of one reply; one that is cut off counts as failed.")
 
     @model_validator(mode="before")
@@ -54,8 +54,8 @@ class Requests(Section):
 class Prices(Section):
     """Per million tokens, in the currency of `max_cost`."""
 
-    prompt: float = Field(0.0, ge=0)
-    completion: float = Field(0.0, ge=0)
+    prompt: float = Field(0.0, ge=0, description="Of a million tokens of prompt.")
+    completion: float = Field(0.0, ge=0, description="Of a million tokens of reply.")
 
 
 class GenerateRecipe(Recipe):

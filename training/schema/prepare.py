@@ -56,7 +56,7 @@ class Rejecting(Section):
         None, description="`packaged` or a GGUF file, run by the embedded engine for as long as it is asked."
     )
     temperature: float = Field(0.7, ge=0, le=2, description="Above 0, for what is likely is what is worth rejecting.")
-    max_tokens: int = Field(256, gt=0)
+    max_tokens: int = Field(256, gt=0, description="Tokens of one answer.")
     concurrency: int = Field(4, gt=0, description="Requests at the same time.")
     limit: int | None = Field(None, gt=0, description="Ask about so many rows, drawn by the seed.")
 
@@ -85,7 +85,7 @@ class PrepareRecipe(Recipe):
         le=1,
         description="Common share of the words of two questions from which on they may not stand on both sides.",
     )
-    formats: list[Format] = Field(min_length=1)
+    formats: list[Format] = Field(min_length=1, description="What is written: `chat`, `raft`, `preferences`.")
     system: str = Field("", description="System text of the plain chats. Empty: none.")
     raft: Raft = Raft()
     rejecting: Rejecting | None = None

@@ -36,7 +36,7 @@ class DpoRecipe(Recipe):
     lora: Lora | None = Field(None, description="Left out: all weights are trained.")
     optimisation: Optimisation = Optimisation(learning_rate=5e-7)
     beta: float = Field(0.1, gt=0, description="How strongly the reference model holds.")
-    loss: Literal["sigmoid", "ipo", "hinge", "robust"] = "sigmoid"
+    loss: Literal["sigmoid", "ipo", "hinge", "robust"] = Field("sigmoid", description="A loss of trl's DPOTrainer.")
     label_smoothing: float = Field(0.0, ge=0, lt=0.5, description="Share of pairs taken as flipped: for `robust`.")
     precompute_reference: bool = Field(True, description="The reference reads each pair once, before the first step.")
     held_out_chats: HeldOut | None = Field(None, description="What SFT was measured on: is it kept?")
@@ -55,7 +55,7 @@ class Interpolation(Section):
     """SLERP's t for the tensors whose name contains `filter`; several values are spread over the layers."""
 
     filter: str | None = Field(None, description="Left out: the rest.")
-    value: float | list[float]
+    value: float | list[float] = Field(description="t, or its values from the first layer to the last.")
 
 
 class MergeRecipe(Recipe):
@@ -64,7 +64,9 @@ class MergeRecipe(Recipe):
     slerp takes two models; given more, they are merged in a chain, each with the result so far.
     """
 
-    method: Literal["slerp", "linear", "ties", "dare_ties", "model_stock"]
+    method: Literal["slerp", "linear", "ties", "dare_ties", "model_stock"] = Field(
+        description="As mergekit has them; ties: 2306.01708, dare_ties: 2311.03099, model_stock: 2403.19522."
+    )
     base: ModelSource = Field(description="The model whose tokenizer, and for ties whose weights, are the base.")
     models: list[MergeModel] = Field(min_length=1)
     t: list[Interpolation] | Literal["best"] = Field(
@@ -73,7 +75,7 @@ class MergeRecipe(Recipe):
     equal_weights: bool = Field(False, description="slerp chain of N models: t = 1/2, 1/3, … so that each counts 1/N.")
     tokenizer: Literal["base", "union"] = Field("base", description="Whose vocabulary the result has.")
     chat_template: Literal["base", "chatml"] = Field("base", description="`chatml`: as `sft` trains with it.")
-    dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16"
+    dtype: Literal["bfloat16", "float16", "float32"] = Field("bfloat16", description="Type of the written weights.")
     perplexity: PerplexityCheck | None = Field(None, description="What parents and result are measured on.")
     sweep: list[Annotated[float, Field(ge=0, le=1)]] = Field(
         default_factory=list, description="slerp: values of t that are tried, each for all tensors, and measured."
@@ -98,8 +100,10 @@ class ExportRecipe(Recipe):
     """A checkpoint folder for vLLM, and GGUF files for the embedded engine."""
 
     model: ModelSource = Field(description="What to export; an adapter is merged into its base.")
-    dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16"
-    gguf: list[Literal["f16", "q8_0"]] = Field(default_factory=list)
+    dtype: Literal["bfloat16", "float16", "float32"] = Field("bfloat16", description="Type of the written weights.")
+    gguf: list[Literal["f16", "q8_0"]] = Field(
+        default_factory=list, description="GGUF files beside the folder: `f16`, `q8_0`."
+    )
 
 
 RECIPES: dict[str, type[Recipe]] = {
