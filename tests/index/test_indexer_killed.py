@@ -159,6 +159,7 @@ def test_ctrl_c_ends_a_run_within_seconds(settings: Settings, tmp_path: Path) ->
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509  (a background job ignores it)
     ) as process:
         while not list(settings.data_dir.glob("index/building-*/shard/*")) and process.poll() is None:
             time.sleep(0.05)
