@@ -13,7 +13,8 @@ DIVIDED := --numprocesses=$(WORKERS) --dist=loadfile
 # Its tests have one id for all routes, of which the division would run the first only.
 UNDIVIDED := tests/schema
 # Tests that keep nothing in a database, or nothing that another one could keep otherwise.
-NO_DATABASE := adapters answering calibration client docs fetching handbook index/readers llm schema tickets/text training
+NO_DATABASE := adapters answering calibration client docs fetching handbook index/readers llm openai_api schema \
+  security/test_sockets.py service/test_no_network.py test_middleware.py tickets/text training
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-test install-train vllm-cpu serve test test-train test-vllm check format bench browser shared postgresql image-steps widget widget-tools clean
