@@ -54,6 +54,8 @@ def run_reindex(body: dict[str, Any], as_json: bool) -> None:
     print_report(report, as_json)
     if report["dry_run"] and report["dry_run"]["breaks"]:
         raise typer.Exit(BREAKS)
+    if report["failed_sources"]:  # the others were synced, and whoever runs it by the clock has to see it
+        raise typer.Exit(1)
 
 
 def print_report(report: dict[str, Any], as_json: bool) -> None:
@@ -89,7 +91,8 @@ def _print_comparison(found: dict[str, Any]) -> None:
     typer.echo(f"{len(found['probes'])} probe questions would find other pages")
     for probe in found["probes"]:
         lost = "" if probe["found_after"] else f", and not {probe['path']}"
-        typer.echo(f"  {probe['question']}: {', '.join(probe['top_after']) or 'nothing'}{lost}")
+        before = f" instead of {', '.join(probe['top_before'])}" if probe["top_before"] else ""
+        typer.echo(f"  {probe['question']}: {', '.join(probe['top_after']) or 'nothing'}{before}{lost}")
     for reason in found["refused"]:
         typer.echo(f"It would be refused: {reason}")
     typer.echo("It would break what is there." if found["breaks"] else "Nothing would break.")

@@ -29,7 +29,7 @@ from app.index.windows import passage_text, windows
 CHUNKER_VERSION = 1
 _COPY_BATCH = 500  # points copied from the old revision at a time: about 3 MB at 768 dimensions
 _WRITE_BATCH = 64
-_SHOWN_FAILURES = 20
+SHOWN_FAILURES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class Changes:
             deleted=len(self.deleted),
             failed=len(self.skipped),
             embedded=self.embedded,
-            failures=tuple((one.path, one.reason) for one in self.skipped[:_SHOWN_FAILURES]),
+            failures=tuple((one.path, one.reason) for one in self.skipped[:SHOWN_FAILURES]),
         )
 
 

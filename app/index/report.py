@@ -25,7 +25,7 @@ class FailedSource(BaseModel):
 
 
 class IndexReport(BaseModel):
-    """Summary of a run. Counts of files, sections and chunks are of the sources named in it.
+    """Summary of a run. Counts of files, sections and chunks are of the sources named in it; deleted: documents of any.
 
     revision: the one that serves after the run. dry_run: what would change, of a run that changed nothing.
     """
@@ -49,8 +49,7 @@ def report_of(
 ) -> IndexReport:
     """before: the documents of the revision that served when the run began."""
     mine = [document for document in changes.documents if document.source in named]
-    old = {chunk_id for row in before for chunk_id in row.chunk_ids}
-    new = {chunk_id for document in changes.documents for chunk_id in document.chunk_ids}
+    now = {(document.source, document.path) for document in changes.documents}
     hashes = {(row.source, row.path, row.content_hash) for row in before}
     return IndexReport(
         revision=revision_id,
@@ -59,7 +58,7 @@ def report_of(
         sections=sum(document.sections for document in mine),
         chunks=sum(len(document.chunk_ids) for document in mine),
         embedded=embedded,
-        deleted=len(old - new),
+        deleted=sum((row.source, row.path) not in now for row in before),
         unchanged=sum((document.source, document.path, document.content_hash) in hashes for document in mine),
         skipped=[SkippedFile(path=one.path, reason=one.reason, source=one.source) for one in changes.skipped],
         seconds=round(seconds, 3),

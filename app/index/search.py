@@ -97,6 +97,7 @@ def fuse(dense: Sequence[Hit], sparse: Sequence[Hit], settings: RetrievalSetting
     Cormack, Clarke and Buettcher, SIGIR 2009. It is done here rather than in the store so that both ranks of every
     chunk are known to the trace at the cost of two searches, not three.
     """
+    dense, sparse = _in_order(dense), _in_order(sparse)
     chunks = {hit.chunk.id: hit.chunk for hit in [*sparse, *dense]}
     dense_at = {hit.chunk.id: (rank, hit.score) for rank, hit in enumerate(dense, start=1)}
     sparse_at = {hit.chunk.id: (rank, hit.score) for rank, hit in enumerate(sparse, start=1)}
@@ -112,6 +113,11 @@ def fuse(dense: Sequence[Hit], sparse: Sequence[Hit], settings: RetrievalSetting
         candidates.append(Candidate(chunk, dense_rank, dense_score, sparse_rank, sparse_score, fused))
     ranked = sorted(candidates, key=lambda one: (-one.fused_score, one.chunk.id))
     return _spread_pages(ranked, settings.page_decay)
+
+
+def _in_order(hits: Sequence[Hit]) -> list[Hit]:
+    """Best first. Pages of two versions score alike, and a store gives them in an order that changes as it is built."""
+    return sorted(hits, key=lambda hit: (-hit.score, hit.chunk.source, hit.chunk.path, hit.chunk.id))
 
 
 def _spread_pages(ranked: Sequence[Candidate], decay: float) -> list[Candidate]:

@@ -115,7 +115,7 @@ class IndexQueue:
 
 
 def _subject(body: ReindexBody) -> str:
-    return ", ".join(body.sources or ["all sources"])
+    return ", ".join(body.sources or ["all sources"]) + (", dry run" if body.dry_run else "")
 
 
 def _step(progress: dict[str, Any]) -> Progress:

@@ -20,7 +20,7 @@ from app.db import Database
 from app.errors import DocentError, IndexLocked, IndexMismatch, InvalidInput, NotFound
 from app.fetching.fetch import fetch
 from app.fetching.origin import Fetched, FetchProgress
-from app.index.build import Progress, Report
+from app.index.build import SHOWN_FAILURES, Progress, Report
 from app.index.catalog import Catalog, Serving
 from app.index.comparison import Cited
 from app.index.indexer import Indexer
@@ -89,7 +89,8 @@ class Reindexing:
         while True:
             try:
                 done = await self._indexer.sync(
-                    partial(_plan, tuple(got), wanted=wanted, cited=cited, unless_held=unless_held), report
+                    partial(_plan, tuple(got), wanted=wanted, cited=cited, unless_held=unless_held),
+                    partial(_report_all, report, _unfetched(got)),
                 )
                 break
             except IndexHeld:
@@ -106,18 +107,7 @@ class Reindexing:
                 rest = await self._without_the_refused(got, error, wanted)
                 refused += [FailedSource(source=one.source.name, reason=error.detail) for one in got if one not in rest]
                 got = rest
-        unfetched = [
-            SkippedFile(path=page.path, reason=page.reason, source=one.source.name)
-            for one in got
-            for page in one.fetched.failed
-        ]
-        return done.model_copy(
-            update={
-                "failed_sources": [*failed, *refused],
-                "skipped": [*done.skipped, *unfetched],
-                "seconds": round(time.monotonic() - started, 3),
-            }
-        )
+        return _completed(done, [*failed, *refused], _unfetched(got), time.monotonic() - started)
 
     async def _without_the_refused(self, got: list[_Got], error: DocentError, wanted: ReindexBody) -> list[_Got]:
         """Those that a run can do without the ones it was refused for; raises `error` where there are none."""
@@ -196,6 +186,38 @@ class Reindexing:
 
     def _folder(self, name: str) -> Path:
         return self._settings.data_dir / "sources" / name
+
+
+def _unfetched(got: Sequence[_Got]) -> list[SkippedFile]:
+    return [
+        SkippedFile(path=page.path, reason=page.reason, source=one.source.name)
+        for one in got
+        for page in one.fetched.failed
+    ]
+
+
+def _completed(
+    done: IndexReport, missing: list[FailedSource], unfetched: list[SkippedFile], seconds: float
+) -> IndexReport:
+    """With what the run itself does not know. A dry run of some sources breaks where others are not to be had."""
+    compared = done.dry_run
+    if compared is not None and missing:
+        reasons = [f"{one.source}: {one.reason}" for one in missing]
+        compared = compared.model_copy(update={"refused": [*compared.refused, *reasons], "breaks": True})
+    return done.model_copy(
+        update={
+            "dry_run": compared,
+            "failed_sources": missing,
+            "skipped": [*done.skipped, *unfetched],
+            "seconds": round(seconds, 3),
+        }
+    )
+
+
+def _report_all(report: Report, unfetched: Sequence[SkippedFile], progress: Progress) -> None:
+    """With the pages that were not fetched among those that failed."""
+    failures = (*((one.path, one.reason) for one in unfetched), *progress.failures)[:SHOWN_FAILURES]
+    report(replace(progress, failed=progress.failed + len(unfetched), failures=failures))
 
 
 def _plan(

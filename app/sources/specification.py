@@ -21,6 +21,7 @@ _HTTP = re.compile(r"https?://[^\s/]")
 _CRON = re.compile(
     r"(?:[0-9*,/\s-]|\b(?:MON|TUE|WED|THU|FRI|SAT|SUN|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)\b)+"
 )
+_GIT_SCHEMES = frozenset({"http", "https", "ssh", "file"})  # those that app.fetching.git_location takes
 _MASKED = "***@"
 
 
@@ -76,11 +77,11 @@ def _check_git(location: str) -> None:
     if "://" in location:
         try:
             parts = urlsplit(location)
-            sound = bool(parts.scheme) and parts.port != 0 and not parts.query and not parts.fragment
+            sound = parts.scheme in _GIT_SCHEMES and parts.port != 0 and not parts.query and not parts.fragment
         except ValueError:
             sound = False
     else:
-        sound = not re.match(r"[^/\s@]*:[^\s@]*@|[A-Za-z]+:/", location)
+        sound = not re.match(r"[^/\s@]*:[^\s@]*@|[A-Za-z]+:/|[A-Za-z0-9+-]+::", location)
     if not sound:
         raise ValueError(
             "it is no address of a git repository: https://NAME:TOKEN@HOST/PATH, with / and @ in a token written as "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,23 @@ def test_revisions_and_the_way_back(command: Command, tmp_path: Path) -> None:
     assert "there is no revision 20200101-000000-abcdef" in none.err
 
 
+def test_a_run_that_one_source_fails_is_told_by_its_exit_code(command: Command, tmp_path: Path) -> None:
+    pages, other = write_folder(tmp_path / "pages"), write_folder(tmp_path / "other")
+    for folder in (pages, other):
+        command("source", "add", folder.name, folder, "--kind", "folder")
+    assert command("reindex").code == 0
+    (pages / "new.md").write_text("# New\n\nThe abacus counts to ten.\n")
+    shutil.rmtree(other)
+
+    dry = command("reindex", "--dry-run")
+    assert dry.code == 3
+    assert "It would be refused: other: there is no folder" in dry.out
+    done = command("reindex")
+    assert (done.code, "1 embedded, 0 deleted" in done.out) == (1, True)
+    assert "failed other: there is no folder" in done.err
+    assert "abacus" in command("search", "How far does the abacus count?").out
+
+
 def test_the_secret_of_a_git_source(command: Command, tmp_path: Path) -> None:
     repository = Repository(tmp_path / "repository")
     repository.write("lamp.md", LAMP)
@@ -157,6 +175,9 @@ def test_the_secret_of_a_git_source(command: Command, tmp_path: Path) -> None:
         (("source", "add", "house", "/nowhere", "--kind", "folder", "--test"), "there is no folder /nowhere"),
         (("source", "update", "nobody"), "nothing to change"),
         (("source", "update", "nobody", "--schedule", ""), "there is no source named nobody"),
+        (("source", "add", "x", "ext::sh -c id% https://x", "--kind", "git"), "it is no address of a git repository"),
+        (("source", "add", "x", "ext::sh -c id", "--kind", "git"), "it is no address of a git repository"),
+        (("source", "add", "x", "ftp://host/x", "--kind", "git"), "it is no address of a git repository"),
         (("source", "show", "nobody"), "there is no source named nobody"),
         (("source", "sync", "nobody"), "there is no source named nobody"),
         (("source", "delete", "nobody"), "there is no source named nobody"),

@@ -86,6 +86,14 @@ def test_further_chunks_of_a_page_count_less(hits: Callable[..., list[Hit]]) -> 
     assert [one.fused_score for one in fused] == pytest.approx([1 / 3, 1 / 6, 1 / 8, 1 / 20])
 
 
+def test_hits_that_score_alike_are_ranked_by_their_place_however_a_store_gives_them(
+    hits: Callable[..., list[Hit]],
+) -> None:
+    alike = [Hit(hit.chunk, 0.5) for hit in hits(3, 1, 2)]
+
+    assert [numbers(fuse(given, given, FLAT)) for given in (alike, alike[::-1])] == [[1, 2, 3], [1, 2, 3]]
+
+
 def test_nothing_found_is_nothing_fused() -> None:
     assert fuse([], [], FLAT) == []
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from app.errors import IndexRejected, InvalidInput, NotFound
+from app.index.comparison import Comparison
 from app.sources.reindexing import NothingFetched
 from app.sources.specification import SourceChange
 from tests.fetching.repositories import Repository
-from tests.sources.operating import CLOCK, LAMP, PAGES, Desk
+from tests.sources.operating import CLOCK, LAMP, PAGES, Desk, write_folder
 
 LEVER, WATER, CLOCK_KEY = "brass lever of the lamp", "boil a litre of water", "wind the clock with its key"
 
@@ -153,6 +154,56 @@ async def test_one_source_that_is_refused_does_not_stop_the_others(desk: Desk, p
     assert any("It glows green" in one.chunk.text for one in found)
 
 
+@pytest.mark.parametrize("harm", ["emptied", "gone"])
+async def test_a_dry_run_breaks_where_one_of_several_sources_is_not_to_be_had(
+    desk: Desk, pages: Path, tmp_path: Path, harm: str
+) -> None:
+    other = write_folder(tmp_path / "other")
+    await desk.add("house", pages)
+    await desk.add("other", other)
+    await desk.run()
+    assert (await desk.run(dry_run=True)).dry_run == Comparison()
+    for page in other.iterdir():
+        page.unlink()
+    if harm == "gone":
+        other.rmdir()
+
+    report = await desk.run(dry_run=True)
+
+    assert report.dry_run is not None
+    assert report.dry_run.breaks
+    (refused,) = report.dry_run.refused
+    assert refused.startswith("other: ")
+    assert [one.source for one in report.failed_sources] == ["other"]
+
+
+async def test_an_edited_page_counts_as_changed_and_not_as_deleted(desk: Desk, pages: Path) -> None:
+    await desk.add("house", pages)
+    await desk.run()
+    (pages / "lamp.md").write_text(LAMP + "\nIt glows green.\n")
+
+    report = await desk.run()
+
+    assert (report.embedded, report.unchanged, report.deleted) == (1, 2, 0)
+
+
+async def test_pages_of_two_versions_are_found_in_one_order_whatever_was_built_last(desk: Desk, tmp_path: Path) -> None:
+    page = "# Page {0}\n\nIntroduction to widget {0}.\n\n## Install part {0}\n\nRun setup and wait {0} minutes.\n"
+    for version in ("v1", "v2"):
+        folder = write_folder(
+            tmp_path / version, {f"p{number}.md": page.format(number) for number in range(1, 5)} | {"o.md": LAMP}
+        )
+        probes = [{"question": "How do I install part 1?", "path": "p1.md"}]
+        await desk.add(version, folder, probes=probes)
+    await desk.run()
+    (tmp_path / "v1" / "o.md").write_text(LAMP + "\nIt glows green.\n")
+
+    for options in ({"full": True}, {}):
+        compared = (await desk.run("v1", dry_run=True, **options)).dry_run
+        assert compared is not None
+        assert (compared.probes, compared.breaks) == ([], False)
+
+
 async def test_a_source_that_fails_keeps_what_is_indexed_of_it(desk: Desk, pages: Path, tmp_path: Path) -> None:
     repository = Repository(tmp_path / "repository")
     repository.write("torch.md", "# Torch\n\nThe torch needs two batteries.\n")
@@ -197,7 +248,7 @@ async def test_a_git_source_is_read_by_its_changed_paths(desk: Desk, tmp_path: P
 
     report = await desk.run()
 
-    assert (report.files, report.embedded, report.unchanged, report.deleted) == (3, 2, 1, 2)
+    assert (report.files, report.embedded, report.unchanged, report.deleted) == (3, 2, 1, 1)
     assert {"git/moved.md", "git/page1.md"} <= await desk.found("zircon")
     assert (await desk.run()).revision == report.revision
 
