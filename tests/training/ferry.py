@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
+import pytest_asyncio
+
+from training.corpus import Corpus, open_corpus
+from training.formats.citing import Grounds
 from training.pair import Pair, pair_from
 from training.rows import read_rows
 from training.schema.data import Rows
@@ -27,3 +33,14 @@ def placed(question: str, answer: str, chunk: str, *, side: Side = "train", **gi
 
 def pairs() -> list[Pair]:
     return [pair_from(row, number) for number, row in enumerate(read_rows(Rows(path=str(PAIRS))), start=1)]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def corpus(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Corpus]:
+    async with open_corpus(DOCS, tmp_path_factory.mktemp("corpus")) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def grounds(corpus: Corpus) -> Grounds:
+    return await Grounds.of(corpus)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 import pytest
-import pytest_asyncio
 
 from app.answering.answerer import Answerer, Asked
 from app.answering.prompt import NOT_IN_DOCS
@@ -15,12 +13,14 @@ from app.answering.trace import AnswerTrace
 from app.config import AnsweringSettings
 from app.llm.client import ChatClient
 from tests.answering.scripted_model import ScriptedModel
-from tests.training.ferry import DOCS, page, placed
-from training.corpus import Corpus, open_corpus, section_of
+from tests.training.ferry import corpus, grounds, page, placed
+from training.corpus import Corpus, section_of
 from training.formats.citing import Grounds
 from training.formats.plain import chat_row
 from training.formats.raft import Example, ExampleMaker, answer_prompt
 from training.schema.prepare import Raft
+
+__all__ = ["corpus", "grounds"]
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -28,17 +28,6 @@ PORT = "Which port does Ferry listen on?"
 REVOKE = "How do I revoke a machine in Ferry?"
 PAGES = ["copying", "errors", "index", "install", "schedule", "security"]
 ABOUT_PORT = "Ferry listens on port 7420. Set `port` in `ferry.toml` to choose another port."
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def corpus(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Corpus]:
-    async with open_corpus(DOCS, tmp_path_factory.mktemp("corpus")) as opened:
-        yield opened
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def grounds(corpus: Corpus) -> Grounds:
-    return await Grounds.of(corpus)
 
 
 def chunk_of(corpus: Corpus, name: str) -> str:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from pydantic import ValidationError
 
 from app.answering.prompt import NOT_IN_DOCS
 from app.errors import EngineUnavailable
 from tests.answering.scripted_model import Reply, ScriptedModel
-from tests.training.ferry import DOCS, PAIRS, TICKETS, page, placed
-from training.corpus import Corpus, open_corpus, section_of
+from tests.training.ferry import DOCS, PAIRS, TICKETS, corpus, grounds, page, placed
+from training.corpus import Corpus, section_of
 from training.errors import SourceError
 from training.formats import rejecting
 from training.formats.citing import Grounds
@@ -28,23 +27,14 @@ from training.preferences import as_preference
 from training.schema.prepare import PrepareRecipe, Raft, Rejecting
 from training.splitting import Split
 
+__all__ = ["corpus", "grounds"]
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PORT = "Which port does Ferry listen on?"
 ABOUT_PORT = "Ferry listens on port 7420."
 REVOKE = "Run `ferry unpair HOST` to revoke a machine."
 WRONG = "Ferry listens on port 9999."
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def corpus(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Corpus]:
-    async with open_corpus(DOCS, tmp_path_factory.mktemp("corpus")) as opened:
-        yield opened
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def grounds(corpus: Corpus) -> Grounds:
-    return await Grounds.of(corpus)
 
 
 @pytest.fixture
