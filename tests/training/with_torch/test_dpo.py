@@ -1,17 +1,15 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.training.with_torch.training_command import RECIPES, ROOT, arguments, environment
+from tests.training.with_torch.training_command import RECIPES, ROOT, arguments, environment, killed
 from training.carrying_out import carry_out, examine
 from training.errors import PreflightFailed
 from training.recipe import load_recipe
@@ -103,13 +101,7 @@ def test_killed_in_the_middle_it_ends_as_if_it_had_not_been(
     folder = tmp_path / "killed"
     words = [word for one in [f"output_dir={folder}", *settings] for word in ("--set", one)]
     command = arguments("dpo", "--recipe", str(RECIPES / "dpo.yaml"), *words)
-    process = subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 240
-    while not list(folder.glob("checkpoints/checkpoint-*/complete")) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    assert not (folder / "manifest.json").exists()
+    killed(command, folder, "checkpoints/checkpoint-*/complete")
 
     telling = {**environment(), "TQDM_DISABLE": ""}
     again = subprocess.run(command, cwd=ROOT, env=telling, capture_output=True, text=True, check=False)

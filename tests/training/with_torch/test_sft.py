@@ -1,16 +1,14 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.training.with_torch.training_command import RECIPES, ROOT, arguments, docent_train, environment, made
+from tests.training.with_torch.training_command import RECIPES, ROOT, arguments, docent_train, environment, killed, made
 
 pytestmark = [pytest.mark.training, pytest.mark.timeout(600)]
 
@@ -70,13 +68,7 @@ def test_killed_in_the_middle_it_ends_as_if_it_had_not_been(tmp_path: Path) -> N
     options = [word for setting in longer for word in ("--set", setting)]
     folder = tmp_path / "killed"
     command = arguments(*SFT, *options, "--set", f"output_dir={folder}")
-    process = subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while not list(folder.glob("checkpoints/checkpoint-[1-9][0-9]")) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    assert not (folder / "manifest.json").exists()
+    killed(command, folder, "checkpoints/checkpoint-[1-9][0-9]")
     half = folder / "checkpoints" / "checkpoint-99"  # as a kill in the middle of a save leaves one
     half.mkdir()
     (half / "adapter_config.json").write_text("{")
