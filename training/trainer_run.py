@@ -11,6 +11,7 @@ from accelerate import PartialState
 from peft import LoraConfig
 from transformers import EarlyStoppingCallback, PreTrainedModel, PreTrainedTokenizerBase, Trainer, TrainerCallback
 
+from training.allocator import keep_freed_memory
 from training.arguments import lora_config
 from training.chat_template import CHATML, use_chatml
 from training.checkpoints import EpochOrder, Sealing, drop_unsealed, last_sealed
@@ -38,6 +39,7 @@ class Learner:
 
 def load_learner(source: ModelSource, lora: Lora | None) -> Learner:
     """An adapter's folder is merged into its base first, so that what is trained anew starts from both."""
+    keep_freed_memory()
     tokenizer = load_tokenizer(source)
     new_tokens = use_chatml(tokenizer)
     model = load_model(source, nf4=lora is not None and lora.quantize == "nf4")
