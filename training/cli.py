@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
+import structlog
 import typer
 from rich.console import Console
 
@@ -131,6 +132,9 @@ def _tell(step: Step, manifest: Mapping[str, Any], made: bool, as_json: bool) ->
     numbers = [f"{key} {value:.4g}" for key, value in manifest["metrics"].items() if isinstance(value, int | float)]
     state = f"made in {manifest['wall_seconds']:.0f} s" if made else "was finished"
     typer.echo(f"{step.name}: {state}: {folder}  {'  '.join(numbers)}".rstrip())
+    for finding in manifest.get("findings", []):
+        if finding["level"] == "warning":
+            typer.echo(f"{step.name}: warning: {finding['check']}: {finding['text']}", err=True)
 
 
 def _quiet() -> None:
@@ -143,6 +147,10 @@ def _quiet() -> None:
         os.environ.setdefault("TQDM_DISABLE", "1")
     logging.captureWarnings(capture=True)
     warnings.simplefilter("once")
+    structlog.configure(  # of the service's parts only their warnings, and stdout is for the result
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 def main() -> None:

@@ -6,13 +6,11 @@ import asyncio
 import dataclasses
 import json
 import shutil
-import sys
 from collections import Counter
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import structlog
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -45,9 +43,6 @@ def main(recipe: GenerateRecipe, run: RunFolder) -> Mapping[str, Any]:
     Replies are kept in the cache as they come, so that a run that was cut off asks only for what was in flight.
     Raises CostReached, TooManyFailures or TeacherRefuses, with what was made until then left in `run.staging`.
     """
-    structlog.configure(  # of the engine's words only the warnings, and stdout is for the result
-        wrapper_class=structlog.make_filtering_bound_logger(30), logger_factory=structlog.PrintLoggerFactory(sys.stderr)
-    )
     return asyncio.run(_generate(recipe, run))
 
 
@@ -56,7 +51,7 @@ async def _generate(recipe: GenerateRecipe, run: RunFolder) -> Mapping[str, Any]
     cache = Cache(recipe.cache_dir or run.path / "cache")
     async with (
         open_corpus(located_docs(recipe.docs), run.path / "corpus") as corpus,
-        open_endpoint(recipe, run.path / "engine") as endpoint,
+        open_endpoint(recipe.teacher, recipe.requests, recipe.seed, run.path / "engine") as endpoint,
     ):
         planned = plan(corpus.chunks, recipe)
         asking = Asking(endpoint, cache, ledger, recipe.requests)

@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import resource
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from app.answering.prompt import PROMPT_VERSION, SYSTEM
 from app.config import Settings
 from app.index.embedding import Embedder
+from app.index.section import Chunk
 from training.corpus import Corpus, open_corpus, read_chunks
 from training.errors import SourceError
 from training.filters.funnel import Funnel, apply_filters
+from training.filters.judging import judge_pairs
 from training.filters.report import write_funnel
 from training.formats.collecting import FormatRows, token_counter
 from training.formats.dataset import licence_line, write_card, write_format
@@ -30,8 +29,10 @@ from training.preflight.finding import Finding
 from training.rows import located_docs, read_rows, rows_hash
 from training.run_folder import RunFolder
 from training.schema.data import Rows
+from training.schema.filters import Judge
 from training.schema.prepare import PrepareRecipe
 from training.splitting import KnownQuestions, check_leakage, split_pairs
+from training.teacher.preflight import check_teacher
 
 _PASSAGE_TOKENS = 40  # of the number, title and headings over a passage, at most in most docs
 
@@ -55,6 +56,8 @@ def preflight(recipe: PrepareRecipe) -> list[Finding]:
         rows = [judged(row, number) for rows in recipe.outcomes for number, row in enumerate(read_rows(rows), 1)]
         used = sum(not isinstance(one, str) for one in rows)
         findings.append(Finding("ok", "outcomes", f"{used} of {len(rows)} have a draft and what was sent instead"))
+    if recipe.filters is not None and recipe.filters.judge is not None:
+        findings += check_teacher(recipe.filters.judge.model, "filters.judge.model")
     if recipe.rejecting is not None:
         api_key(recipe.rejecting)
         if recipe.rejecting.embedded is not None:
@@ -78,16 +81,13 @@ def _lengths(recipe: PrepareRecipe, pairs: Sequence[Pair]) -> Finding:
 
 
 def main(recipe: PrepareRecipe, run: RunFolder) -> Mapping[str, Any]:
-    structlog.configure(  # of the engine's words only the warnings, and stdout is for the result
-        wrapper_class=structlog.make_filtering_bound_logger(30), logger_factory=structlog.PrintLoggerFactory(sys.stderr)
-    )
     return asyncio.run(_prepare(recipe, run))
 
 
 async def _prepare(recipe: PrepareRecipe, run: RunFolder) -> Mapping[str, Any]:
     pairs, questions = read_pairs(recipe.pairs), evaluation_questions(recipe.evaluation)
     async with open_corpus(located_docs(recipe.docs), run.path / "corpus") as corpus:
-        funnel = await _filtered(recipe, pairs, corpus, questions)
+        funnel = await _filtered(recipe, run, pairs, corpus, questions)
         write_funnel(funnel, run.staging)
         known = KnownQuestions(questions, recipe.near_duplicate)
         unknown = [pair for pair in funnel.kept if not known.has_near(pair.question)]
@@ -125,10 +125,16 @@ async def _prepare(recipe: PrepareRecipe, run: RunFolder) -> Mapping[str, Any]:
     }
 
 
-async def _filtered(recipe: PrepareRecipe, pairs: Sequence[Pair], corpus: Corpus, questions: Sequence[str]) -> Funnel:
+async def _filtered(
+    recipe: PrepareRecipe, run: RunFolder, pairs: Sequence[Pair], corpus: Corpus, questions: Sequence[str]
+) -> Funnel:
     """Without filters every pair is kept, and those of nobody told chunk stand where the search puts them."""
     if recipe.filters is not None:
-        return await apply_filters(pairs, corpus, recipe.filters, questions)
+
+        async def judging(shown: Mapping[Pair, Sequence[Chunk]], how: Judge) -> Mapping[Pair, str]:
+            return await judge_pairs(shown, how, run.path / "judge", recipe.seed)
+
+        return await apply_filters(pairs, corpus, recipe.filters, questions, judging)
     located = []
     for pair in pairs:
         found = [] if pair.chunks else await corpus.search(f"{pair.question} {pair.answer}", 1)

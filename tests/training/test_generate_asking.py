@@ -15,7 +15,8 @@ import pytest
 from tests.answering.scripted_model import Reply, ScriptedModel
 from tests.training.teaching import chunk, recipe, rows
 from training.errors import SourceError
-from training.schema.generate import GenerateRecipe, Prices
+from training.schema.generate import GenerateRecipe
+from training.schema.teacher import Prices
 from training.teacher import prompts
 from training.teacher.asking import Asking, Subject, TooManyFailures
 from training.teacher.cache import Cache
@@ -38,7 +39,7 @@ def teacher() -> Iterator[ScriptedModel]:
 @asynccontextmanager
 async def asking(chosen: GenerateRecipe, folder: Path) -> AsyncIterator[Asking]:
     ledger = Ledger(folder / "ledger.jsonl", chosen.prices, chosen.max_cost)
-    async with open_endpoint(chosen, folder) as endpoint:
+    async with open_endpoint(chosen.teacher, chosen.requests, chosen.seed, folder) as endpoint:
         yield Asking(endpoint, Cache(folder / "cache"), ledger, chosen.requests)
 
 

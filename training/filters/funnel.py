@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rich.console import Console
@@ -19,10 +19,12 @@ from training.filters.passages import Found, Shelf, Support
 from training.filters.self_standing import bound_by
 from training.filters.wording import denial, told_early
 from training.pair import Pair
-from training.schema.filters import FilterSettings
+from training.schema.filters import FilterSettings, Judge
 
 Reason = Callable[[Pair], str]
+Judging = Callable[[Mapping[Pair, Sequence[Chunk]], Judge], Awaitable[Mapping[Pair, str]]]
 NEAR_DUPLICATE = "near-duplicate"
+JUDGED = "judged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,16 @@ class Funnel:
 
 
 async def apply_filters(
-    pairs: Sequence[Pair], corpus: Corpus, settings: FilterSettings, evaluation_questions: Sequence[str]
+    pairs: Sequence[Pair],
+    corpus: Corpus,
+    settings: FilterSettings,
+    evaluation_questions: Sequence[str],
+    judging: Judging | None = None,
 ) -> Funnel:
     """Every filter on what the ones before it kept. evaluation_questions: those that no kept question may be near.
 
-    Pairs that abstain are not asked for support, and keep no chunks but their own.
+    judging: asks `settings.judge` about the pairs that are left; required where there is one. Pairs that abstain are
+    not asked for support, nor judged, and keep no chunks but their own.
     """
     funnel = Funnel(list(pairs), [])
     chunks = corpus.by_id
@@ -77,6 +84,11 @@ async def apply_filters(
         _step(funnel, "commands", lambda pair: "" if pair.kind == "unanswerable" else code.damage(pair))
     _step(funnel, "near an evaluation question", _near(evaluation_questions, settings.near_evaluation))
     _step(funnel, NEAR_DUPLICATE, _repeated(settings.near_duplicate))
+    if settings.judge is not None:
+        assert judging is not None  # noqa: S101
+        shown = {pair: grounds.shown(pair, settings.judge.passages) for pair in funnel.kept if pair in grounds.held}
+        verdicts = await judging(shown, settings.judge)
+        _step(funnel, JUDGED, lambda pair: verdicts.get(pair, ""))
     funnel.kept = [grounds.filled(pair) for pair in funnel.kept]
     return funnel
 
@@ -137,6 +149,12 @@ class _Grounds:
         if support is None or support.rank is None:
             return "its question does not find the passage"
         return "" if support.rank <= first else f"its question finds the passage at rank {support.rank}"
+
+    def shown(self, pair: Pair, most: int) -> list[Chunk]:
+        """What supports the pair, and then what else was found for it."""
+        found, support = self.held[pair]
+        passages = [*(support.passages if support else ()), *found.passages]
+        return list({one.chunk.id: one.chunk for one in passages}.values())[:most]
 
     def filled(self, pair: Pair) -> Pair:
         """The pair with the chunks and quotes it stands on, where it came without."""

@@ -7,6 +7,26 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from training.schema.base import Section
+from training.schema.teacher import Prices, Requests, Teacher
+
+
+class Judge(Section):
+    """A model that reads each pair that the other filters kept, beside its passages.
+
+    What words cannot tell, it can: the default filters keep four true and self-standing pairs in five.
+    """
+
+    model: Teacher = Field(description="The model that judges; `temperature: 0` makes its verdicts steadier.")
+    passages: int = Field(3, ge=1, description="Shown with a pair: those that support it, then the next in the search.")
+    requests: Requests = Requests()
+    prices: Prices = Prices()
+    max_cost: float | None = Field(None, gt=0, description="Stop before the request that would pass it.")
+
+    @model_validator(mode="after")
+    def _a_limit_needs_prices(self) -> Self:
+        if self.max_cost is not None and not (self.prices.prompt or self.prices.completion):
+            raise ValueError("max_cost needs `prices`: without them every request costs nothing")
+        return self
 
 
 class FilterSettings(Section):
@@ -36,6 +56,7 @@ class FilterSettings(Section):
     near_evaluation: float = Field(
         0.6, gt=0, le=1, description="The same against questions that a model is measured on."
     )
+    judge: Judge | None = Field(None, description="The last filter. Left out: nobody reads the pairs.")
     depth: int = Field(10, ge=1, description="Chunks retrieved for a pair whose chunks nobody told.")
 
     @model_validator(mode="after")

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from training.schema.base import ModelSource, Recipe, Section
-from training.schema.data import PreferenceData, SftData
+from training.schema.data import PreferenceData, Rows, SftData
 from training.schema.generate import GenerateRecipe
 from training.schema.held_out import HeldOut, PerplexityCheck
 from training.schema.lora import Lora
@@ -96,6 +96,23 @@ class MergeRecipe(Recipe):
         return self
 
 
+class Compression(Section):
+    """Smaller folders for GPUs, by llm-compressor (`make install-compress`)."""
+
+    formats: list[Literal["fp8", "awq"]] = Field(
+        min_length=1, description="`fp8`: 8 bits, for Ada, Hopper and newer. `awq`: 4 bits of weights, 16 of the rest."
+    )
+    calibration: Rows | None = Field(None, description="What AWQ finds its scales on: rows like those trained on.")
+    max_length: int = Field(1024, ge=16, description="Tokens of a calibration row; longer ones are cut.")
+    python: str = Field(".venv-compress/bin/python", description="The interpreter that has llm-compressor.")
+
+    @model_validator(mode="after")
+    def _awq_is_calibrated(self) -> Self:
+        if "awq" in self.formats and self.calibration is None:
+            raise ValueError("awq needs `calibration`")
+        return self
+
+
 class ExportRecipe(Recipe):
     """A checkpoint folder for vLLM, and GGUF files for the embedded engine."""
 
@@ -104,6 +121,7 @@ class ExportRecipe(Recipe):
     gguf: list[Literal["f16", "q8_0"]] = Field(
         default_factory=list, description="GGUF files beside the folder: `f16`, `q8_0`."
     )
+    compression: Compression | None = Field(None, description="FP8 and AWQ folders in it. Left out: none.")
 
 
 RECIPES: dict[str, type[Recipe]] = {

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from app.errors import DocentError
-from training.schema.generate import Requests
+from training.schema.teacher import Requests
 from training.teacher.cache import Cache, Reply, key_of, request_of
 from training.teacher.endpoint import Endpoint, RequestFailed, TeacherRefuses
 from training.teacher.ledger import CostReached, Ledger

@@ -19,7 +19,7 @@ from app.errors import ConfigurationError, DocentError, EngineUnavailable, Overl
 from app.llm.client import ChatClient
 from app.llm.embedded.process import EmbeddedEngine
 from training.errors import SourceError
-from training.schema.generate import EMBEDDED, GenerateRecipe, Teacher
+from training.schema.teacher import EMBEDDED, Requests, Teacher
 from training.teacher.cache import Reply
 from training.teacher.prompts import Prompt
 
@@ -49,57 +49,57 @@ class Endpoint:
     """model: as the endpoint calls it."""
 
     client: ChatClient
-    recipe: GenerateRecipe
+    teacher: Teacher
+    requests: Requests
+    seed: int
     model: str
 
     @property
     def sampling(self) -> dict[str, float | int]:
-        teacher = self.recipe.teacher
-        return {"temperature": teacher.temperature, "max_tokens": teacher.max_tokens, "seed": self.recipe.seed}
+        teacher = self.teacher
+        return {"temperature": teacher.temperature, "max_tokens": teacher.max_tokens, "seed": self.seed}
 
     async def reply(self, prompt: Prompt) -> tuple[Reply, int]:
         """The reply, and how many tries it took. Raises RequestFailed and TeacherRefuses."""
-        how = self.recipe.requests
+        how = self.requests
         for tries in range(1, how.retries + 2):
             try:
                 return await self._once(prompt), tries
             except DocentError as error:
                 wait = _wait(error, how.retry_seconds * 2 ** (tries - 1))
                 if isinstance(error, ConfigurationError):
-                    raise TeacherRefuses(_refusal(error, self.recipe.teacher)) from error
+                    raise TeacherRefuses(_refusal(error, self.teacher)) from error
                 if wait is None or tries > how.retries:
                     raise RequestFailed(_reason(error), f"{error.detail} (tries: {tries})") from error
                 await asyncio.sleep(wait)
         raise AssertionError("unreachable")
 
     async def _once(self, prompt: Prompt) -> Reply:
-        teacher = self.recipe.teacher
         said = await self.client.complete(
             prompt.messages,
-            temperature=teacher.temperature,
-            max_tokens=teacher.max_tokens,
-            seed=self.recipe.seed,
+            temperature=self.teacher.temperature,
+            max_tokens=self.teacher.max_tokens,
+            seed=self.seed,
             json_schema=prompt.schema,
         )
         return Reply(said.text, said.finish_reason, said.prompt_tokens, said.completion_tokens)
 
 
 @asynccontextmanager
-async def open_endpoint(recipe: GenerateRecipe, engine_dir: Path) -> AsyncIterator[Endpoint]:
+async def open_endpoint(teacher: Teacher, requests: Requests, seed: int, engine_dir: Path) -> AsyncIterator[Endpoint]:
     """engine_dir: where the embedded engine keeps its converted weights and its log."""
     async with AsyncExitStack() as stack:
-        if recipe.teacher.base_url == EMBEDDED:
+        if teacher.base_url == EMBEDDED:
             engine = EmbeddedEngine(Settings().engine, engine_dir)
-            client = client_of(engine.base_url, engine.api_key, "", recipe.requests.timeout_seconds)
+            client = client_of(engine.base_url, engine.api_key, "", requests.timeout_seconds)
             stack.push_async_callback(client.aclose)
             stack.push_async_callback(engine.stop)
             await engine.start()
             await client.ready()  # takes the engine's model
         else:
-            teacher = recipe.teacher
-            client = client_of(teacher.base_url, key_of(teacher), teacher.model, recipe.requests.timeout_seconds)
+            client = client_of(teacher.base_url, key_of(teacher), teacher.model, requests.timeout_seconds)
             stack.push_async_callback(client.aclose)
-        yield Endpoint(client, recipe, client.model)
+        yield Endpoint(client, teacher, requests, seed, client.model)
 
 
 def client_of(base_url: str, api_key: str, model: str, timeout_seconds: float) -> ChatClient:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import DocentError
-from training.schema.generate import Prices
+from training.schema.teacher import Prices
 from training.teacher.cache import Reply
 from training.teacher.prompts import Prompt
 

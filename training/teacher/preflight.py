@@ -14,7 +14,8 @@ from app.llm.embedded.weights import locate
 from training.corpus import read_chunks
 from training.preflight.finding import Finding
 from training.rows import located_docs
-from training.schema.generate import EMBEDDED, GenerateRecipe
+from training.schema.generate import GenerateRecipe
+from training.schema.teacher import EMBEDDED, Teacher
 from training.teacher import prompts
 from training.teacher.endpoint import client_of, key_of
 from training.teacher.ledger import cost
@@ -44,7 +45,11 @@ def findings(recipe: GenerateRecipe) -> list[Finding]:
     planned = plan(chunks, recipe)
     held = sum(planned.side(chunk) == "held_out" for chunk in planned.chunks)
     text = f"{len(planned.chunks)} of {len(chunks)} chunks, {held} of them held out, in {len(planned.split)} sections"
-    return [Finding("ok", "docs", text), *_check_cost(recipe, estimate(planned, recipe)), *_check_teacher(recipe)]
+    return [
+        Finding("ok", "docs", text),
+        *_check_cost(recipe, estimate(planned, recipe)),
+        *check_teacher(recipe.teacher),
+    ]
 
 
 def estimate(planned: Plan, recipe: GenerateRecipe) -> Estimate:
@@ -83,35 +88,28 @@ def _check_cost(recipe: GenerateRecipe, most: Estimate) -> list[Finding]:
     return [*found, Finding("ok", "cost", f"about {about:.2f} of max_cost {recipe.max_cost:g}")]
 
 
-def _check_teacher(recipe: GenerateRecipe) -> list[Finding]:
-    teacher = recipe.teacher
+def check_teacher(teacher: Teacher, setting: str = "teacher") -> list[Finding]:
+    """Whether it can be asked now. setting: its place in the recipe."""
     if teacher.base_url == EMBEDDED:
         try:
             model = locate(Settings().engine.model)
         except ConfigurationError as error:
-            return [Finding("error", "teacher", error.detail)]
+            return [Finding("error", setting, error.detail)]
         if importlib.util.find_spec("openvino_genai") is None:
-            return [Finding("error", "teacher", "the embedded engine is not installed: see requirements/train.txt")]
-        return [Finding("ok", "teacher", f"the embedded engine with {model.name}")]
-    if teacher.api_key_env and not _key_is_set(recipe):
-        text = f"the environment variable {teacher.api_key_env} is not set: it holds the teacher's key"
-        return [Finding("error", "teacher", text)]
-    trouble = asyncio.run(_trouble(recipe))
-    if trouble:
-        return [Finding("warning", "teacher", f"{teacher.base_url} does not answer now: {trouble}")]
-    return [Finding("ok", "teacher", f"{teacher.model} at {teacher.base_url}")]
-
-
-def _key_is_set(recipe: GenerateRecipe) -> bool:
+            return [Finding("error", setting, "the embedded engine is not installed: see requirements/train.txt")]
+        return [Finding("ok", setting, f"the embedded engine with {model.name}")]
     try:
-        return bool(key_of(recipe.teacher))
-    except DocentError:
-        return False
+        key = key_of(teacher)
+    except DocentError as error:
+        return [Finding("error", setting, error.detail)]
+    trouble = asyncio.run(_trouble(teacher, key))
+    if trouble:
+        return [Finding("warning", setting, f"{teacher.base_url} does not answer now: {trouble}")]
+    return [Finding("ok", setting, f"{teacher.model} at {teacher.base_url}")]
 
 
-async def _trouble(recipe: GenerateRecipe) -> str:
-    teacher = recipe.teacher
-    client = client_of(teacher.base_url, key_of(teacher), teacher.model, _REACH_SECONDS)
+async def _trouble(teacher: Teacher, key: str) -> str:
+    client = client_of(teacher.base_url, key, teacher.model, _REACH_SECONDS)
     try:
         await client.ready()
     except DocentError as error:
