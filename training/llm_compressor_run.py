@@ -42,7 +42,7 @@ def compress(given: dict[str, Any]) -> dict[str, float]:
 
 
 def _recipe(kind: str, model: Any) -> Any:  # noqa: ANN401
-    """For every linear layer but the last. FP8: W8A8, scaled by token. AWQ (2306.00978): 4 bits of weights, in groups."""
+    """For every linear layer but the last. FP8: W8A8, scaled by token. AWQ (2306.00978): 4 bits a weight, in groups."""
     from compressed_tensors.quantization import QuantizationArgs, QuantizationScheme  # noqa: PLC0415
     from llmcompressor.modifiers.quantization import QuantizationModifier  # noqa: PLC0415
     from llmcompressor.modifiers.transform.awq import AWQModifier  # noqa: PLC0415

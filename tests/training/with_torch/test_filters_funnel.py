@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from app.index.section import Chunk
 from training.corpus import Corpus, open_corpus
 from training.filters.__main__ import main
 from training.filters.duplicates import NearQuestions, jaccard
 from training.filters.funnel import Funnel, apply_filters
 from training.pair import Pair
-from training.schema.filters import FilterSettings
+from training.schema.filters import FilterSettings, Judge
 
 FERRY = Path(__file__).parents[1] / "data" / "ferry"
 GOOD = [
@@ -144,3 +145,24 @@ def test_the_command_fits_measures_and_reports(tmp_path: Path, capsys: pytest.Ca
     assert "kept of rows that no weight knows: precision 1.000 (3 of 3" in printed
     assert "recall 1.000 (3 of 3" in printed
     assert "| commands |" in (report / "funnel.md").read_text()
+
+
+async def test_a_judge_reads_what_the_other_filters_kept(corpus: Corpus) -> None:
+    shown: dict[Pair, Sequence[Chunk]] = {}
+
+    async def judging(pairs: Mapping[Pair, Sequence[Chunk]], how: Judge) -> Mapping[Pair, str]:
+        assert how.passages == 2
+        shown.update(pairs)
+        return {pair: "a fee is invented" if place == 0 else "" for place, pair in enumerate(pairs)}
+
+    judge = Judge.model_validate({"model": {"base_url": "http://127.0.0.1:1/v1", "model": "m"}, "passages": 2})
+    funnel = await apply_filters(numbered(*GOOD), corpus, FilterSettings(judge=judge), (), judging)
+    assert (funnel.steps[-1].name, [one.reason for one in funnel.steps[-1].dropped]) == (
+        "judged",
+        ["a fee is invented"],
+    )
+    assert [pair.question for pair in funnel.kept] == [question for question, _ in GOOD[1:]]
+    for pair, chunks in shown.items():
+        supporting = next((one.chunks for one in funnel.kept if one.question == pair.question), ())
+        assert len(chunks) <= 2
+        assert set(supporting) <= {one.id for one in chunks}
