@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -43,7 +44,7 @@ def compress(model: Path, target: Path, kind: str, how: Compression, texts: Sequ
     """
     target.mkdir()
     specification = target / "specification.json"
-    given = {"model": str(model.resolve()), "target": str(target.resolve()), "kind": kind, "probe": probe}
+    given: dict[str, Any] = {"model": str(model.resolve()), "target": str(target.resolve()), "kind": kind, "probe": probe}
     given |= {"texts": list(texts), "max_length": how.max_length}
     specification.write_text(json.dumps(given), encoding="utf-8")
     done = subprocess.run(  # noqa: S603  (an interpreter that the recipe names)
