@@ -44,7 +44,8 @@ def compress(model: Path, target: Path, kind: str, how: Compression, texts: Sequ
     """
     target.mkdir()
     specification = target / "specification.json"
-    given: dict[str, Any] = {"model": str(model.resolve()), "target": str(target.resolve()), "kind": kind, "probe": probe}
+    paths = {"model": str(model.resolve()), "target": str(target.resolve())}
+    given: dict[str, Any] = {**paths, "kind": kind, "probe": probe}
     given |= {"texts": list(texts), "max_length": how.max_length}
     specification.write_text(json.dumps(given), encoding="utf-8")
     done = subprocess.run(  # noqa: S603  (an interpreter that the recipe names)
