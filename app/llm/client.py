@@ -49,6 +49,27 @@ class Completion:
     finish_reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Log-likelihood of a given text (nats) after a prompt, and how many tokens it has."""
+
+    total: float
+    tokens: int
+    prompt_tokens: int
+
+    @property
+    def mean(self) -> float:
+        return self.total / self.tokens
+
+
+class ScoringUnsupported(DocentError):
+    """The endpoint gives no likelihoods of the kind that was asked for."""
+
+    status = 501
+    kind = "scoring-unsupported"
+    title = "The endpoint gives no such likelihoods"
+
+
 class ChatClient:
     """One endpoint and one model. `base_url` ends with /v1; an empty `model` is the first that is served.
 
@@ -152,6 +173,55 @@ class ChatClient:
             finish_reason=answer.choices[0].finish_reason,
         )
 
+    async def score(self, messages: Sequence[Message], text: str) -> Score:
+        """How likely the model's answer begins with `text`, by vLLM's extension of the protocol.
+
+        The embedded engine has it, too. Raises ScoringUnsupported for endpoints that have not, such as OpenAI's own.
+        """
+        continued = [*messages, Message("assistant", text)]
+        extension = {"continue_final_message": True, "add_generation_prompt": False, "prompt_logprobs": 0}
+        answer = await self._once(continued, {"extra_body": extension})
+        found = (answer.model_extra or {}).get("prompt_logprobs")
+        if not found:
+            raise ScoringUnsupported(f"{self._base_url} gives no prompt_logprobs, which the likelihood of a text takes")
+        values = _of_the_end(found, text)
+        return Score(sum(values), len(values), answer.usage.prompt_tokens if answer.usage else 0)
+
+    async def first_token(self, messages: Sequence[Message], most: int) -> tuple[dict[str, float], int]:
+        """Logprobs of the `most` likeliest first tokens of the answer, by their text, and the prompt's tokens.
+
+        Raises ScoringUnsupported where the endpoint does not give them.
+        """
+        answer = await self._once(messages, {"logprobs": True, "top_logprobs": most})
+        told = answer.choices[0].logprobs if answer.choices else None
+        if told is None or not told.content or not told.content[0].top_logprobs:
+            raise ScoringUnsupported(f"{self._base_url} gives no top_logprobs")
+        tops = told.content[0].top_logprobs
+        return {one.token: one.logprob for one in reversed(tops)}, answer.usage.prompt_tokens if answer.usage else 0
+
+    async def choose(self, messages: Sequence[Message], choices: Sequence[str]) -> str:
+        """The choice that the model makes where it may say nothing else: vLLM's structured outputs."""
+        constraint = {"structured_outputs": {"choice": list(choices)}}
+        answer = await self._once(messages, {"extra_body": constraint}, max_tokens=16)
+        return (answer.choices[0].message.content or "").strip() if answer.choices else ""
+
+    async def _once(
+        self, messages: Sequence[Message], more: Mapping[str, Any], *, max_tokens: int = 1
+    ) -> ChatCompletion:
+        """A completion at temperature 0. Raises ScoringUnsupported where the endpoint refuses what `more` asks for."""
+        if not self.model:
+            await self.ready()
+        request = self._request(messages, temperature=0, max_tokens=max_tokens, stop=(), seed=None)
+        try:
+            answer: ChatCompletion = await self._client.chat.completions.create(**request, stream=False, **more)
+        except openai.BadRequestError as error:
+            if _is_too_long(error):
+                self._fail(error)
+            raise ScoringUnsupported(f"{self._base_url} refuses {', '.join(more)}: {error.message}") from error
+        except openai.OpenAIError as error:
+            self._fail(error)
+        return answer
+
     async def aclose(self) -> None:
         await self._client.close()
 
@@ -228,6 +298,32 @@ async def _deltas(chunks: AsyncGenerator[ChatCompletionChunk]) -> AsyncGenerator
     if not finished:
         raise EngineUnavailable("the answer of the model broke off: try again")
     yield Delta("", prompt_tokens - told, completion_tokens)
+
+
+def _of_the_end(found: Sequence[Mapping[str, Mapping[str, Any]] | None], text: str) -> list[float]:
+    """Logprobs of the tokens at the end that spell `text`. Raises EngineUnavailable where there are fewer.
+
+    Characters are counted in ASCII: of others a token may hold a part, which is spelled as one replacement character.
+    """
+    values: list[float] = []
+    left = _ascii(text)
+    begins_in_parts = not text[:1].isascii()
+    for one in reversed(found):
+        if one is None:
+            break
+        entry = next(iter(one.values()))
+        spelled = _ascii(str(entry["decoded_token"]))
+        if left <= 0 and not (begins_in_parts and not spelled):
+            break
+        left -= spelled
+        values.append(float(entry["logprob"]))
+    if left > 0 or not values:
+        raise EngineUnavailable("the endpoint told likelihoods of less than the given text")
+    return values[::-1]
+
+
+def _ascii(text: str) -> int:
+    return sum(character.isascii() for character in text)
 
 
 def _is_loopback(url: str) -> bool:

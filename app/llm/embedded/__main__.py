@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from app.errors import ConfigurationError
 from app.llm.embedded.convert import converted
 from app.llm.embedded.engine import Engine
-from app.llm.embedded.pipeline import Sampling, load
+from app.llm.embedded.pipeline import Loaded, Sampling, load
 from app.llm.embedded.prompt import PromptEncoder
 from app.llm.embedded.server import ChatService, build_app
 from app.llm.embedded.spec import EXIT_CONFIGURATION, EXIT_CRASHED, HOST, EngineSpec
@@ -32,11 +32,20 @@ def main() -> int:
         print(error, file=sys.stderr)  # noqa: T201 - the parent shows the last line of this log
         return EXIT_CONFIGURATION
     loaded = load(folder, spec)
-    engine = Engine(loaded, max_running=spec.max_running, max_queue=spec.max_queue)
+
+    def engine_of(pipeline: Loaded) -> Engine:
+        return Engine(pipeline, max_running=spec.max_running, max_queue=spec.max_queue)
+
     encoder = PromptEncoder(loaded.tokenizer)
-    service = ChatService(engine, encoder, model=spec.gguf.stem, context_tokens=loaded.context_tokens)
+    service = ChatService(
+        engine_of(loaded),
+        encoder,
+        model=spec.gguf.stem,
+        context_tokens=loaded.context_tokens,
+        without_cache=lambda: engine_of(load(folder, spec, prefix_cache=False)),
+    )
     warm_up = encoder.encode([{"role": "user", "content": _WARM_UP}])[: loaded.context_tokens - 2]
-    return asyncio.run(_serve(engine, build_app(service, spec.api_key), spec.port, warm_up))
+    return asyncio.run(_serve(service, build_app(service, spec.api_key), spec.port, warm_up))
 
 
 def _read_spec() -> EngineSpec:
@@ -57,7 +66,7 @@ def _die_with_parent() -> None:
     os._exit(0)
 
 
-async def _serve(engine: Engine, app: FastAPI, port: int, warm_up: list[int]) -> int:
+async def _serve(service: ChatService, app: FastAPI, port: int, warm_up: list[int]) -> int:
     crashed = asyncio.Event()
     loop = asyncio.get_running_loop()
     server = uvicorn.Server(
@@ -76,15 +85,15 @@ async def _serve(engine: Engine, app: FastAPI, port: int, warm_up: list[int]) ->
         crashed.set()
         server.should_exit = True
 
-    engine.start(loop, lambda: _ignore(loop.call_soon_threadsafe(crash)))
-    async for _ in engine.submit(warm_up, Sampling(max_tokens=2, temperature=0)).pieces():
+    service.start(loop, lambda: _ignore(loop.call_soon_threadsafe(crash)))
+    async for _ in service.engine.submit(warm_up, Sampling(max_tokens=2, temperature=0)).pieces():
         pass
     if not crashed.is_set():
         # Bound only now: until the model answers, connections are refused at once instead of waiting.
         await server.serve(sockets=[_bound(port)])
     if crashed.is_set():
         return EXIT_CRASHED
-    engine.close()
+    service.close()
     return 0
 
 

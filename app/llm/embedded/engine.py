@@ -29,14 +29,27 @@ class TokenLogprob:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptToken:
+    """logprob: None for the first one, and for what the prefix cache held: it is not computed again."""
+
+    token: int
+    spelled: bytes
+    logprob: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Piece:
-    """What one step added to an answer. The last piece has a finish_reason, or an error."""
+    """What one step added to an answer. The last piece has a finish_reason, or an error.
+
+    prompt: every token of the prompt, with the piece that ends a generation which was asked for them.
+    """
 
     text: str
     completion_tokens: int  # so far, the end-of-text token included
     logprobs: tuple[TokenLogprob, ...] = ()
     finish_reason: str = ""  # stop, length or cancelled
     error: str = ""
+    prompt: tuple[PromptToken, ...] = ()
 
 
 @dataclass(slots=True)
@@ -66,6 +79,8 @@ class _Running:
     handle: Any
     text: TextStream
     tokens: int = 0
+    echoed: list[int] = field(default_factory=list)  # the prompt, and then what was generated
+    echoed_logprobs: list[float] = field(default_factory=list)  # of the last so many of them
 
 
 class Engine:
@@ -188,8 +203,9 @@ class Engine:
         logprobs: list[TokenLogprob] = []
         while running.handle.can_read() and not reason:
             for output in running.handle.read().values():
-                running.tokens += len(output.generated_ids)
-                text += running.text.push(output.generated_ids)
+                generated = self._generated(running, output)
+                running.tokens += len(generated)
+                text += running.text.push(generated)
                 logprobs += self._logprobs(running.generation.sampling, output)
                 reason = _reason(output.finish_reason)
         if running.text.stopped:
@@ -200,10 +216,30 @@ class Engine:
             return Piece(text, running.tokens, error="the engine has no memory left for this request")
         if reason:
             text += running.text.finish()
-        return Piece(text, running.tokens, tuple(logprobs), reason)
+        return Piece(text, running.tokens, tuple(logprobs), reason, prompt=self._prompt(running) if reason else ())
+
+    def _generated(self, running: _Running, output: openvino_genai.GenerationOutput) -> list[int]:
+        """What came after the prompt, which the pipeline repeats where its logprobs are asked for."""
+        ids = list(output.generated_ids)
+        if not running.generation.sampling.prompt_logprobs:
+            return ids
+        before = len(running.echoed)
+        running.echoed += ids
+        running.echoed_logprobs += output.generated_log_probs
+        return ids[max(0, len(running.generation.prompt) - before) :]
+
+    def _prompt(self, running: _Running) -> tuple[PromptToken, ...]:
+        """The pipeline gives no logprobs for what its prefix cache held, and a 1 for the first token of all."""
+        if not running.generation.sampling.prompt_logprobs:
+            return ()
+        missing = len(running.echoed) - len(running.echoed_logprobs)
+        known = [None] * missing + running.echoed_logprobs
+        known[0] = None
+        pairs = zip(running.generation.prompt, known, strict=False)  # without what was generated
+        return tuple(PromptToken(token, self._spelled[token], value) for token, value in pairs)
 
     def _logprobs(self, sampling: Sampling, output: openvino_genai.GenerationOutput) -> list[TokenLogprob]:
-        if not sampling.logprobs:
+        if not sampling.logprobs or sampling.prompt_logprobs:
             return []
         pairs = zip(output.generated_ids, output.generated_log_probs, strict=True)
         return [TokenLogprob(self._spelled[token], value) for token, value in pairs if token not in self._ends]

@@ -20,6 +20,17 @@ class PromptEncoder:
         longest_first = sorted(self.special, key=len, reverse=True)
         self._special = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 
+    def continued(self, messages: Sequence[dict[str, str]]) -> tuple[list[int], int]:
+        """The tokens with the last message left open, and how many of them are its own.
+
+        Raises ValueError as `encode` does, and where the last message is not the assistant's or is empty.
+        """
+        *before, last = messages
+        if last["role"] != "assistant" or not last["content"]:
+            raise ValueError("continue_final_message wants a last message of the assistant, with content")
+        own = [token for piece in self._cut(last["content"]).split(_CUT) for token in self._tokens(piece)]
+        return [*self.encode(before), *own], len(own)
+
     def encode(self, messages: Sequence[dict[str, str]]) -> list[int]:
         """Raises ValueError where the model's template refuses the messages (some want alternating roles)."""
         safe = [{"role": message["role"], "content": self._cut(message["content"])} for message in messages]

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.errors import DocentError
-from app.llm.embedded.engine import Piece, TokenLogprob
+from app.llm.embedded.engine import Piece, PromptToken, TokenLogprob
 
 
 class RequestRefused(DocentError):
@@ -94,6 +94,8 @@ class ChatRequest(_Shape):
     ignore_eos: bool = False
     logprobs: bool | None = None
     top_logprobs: int | None = None
+    prompt_logprobs: int | None = None
+    continue_final_message: bool = False
     structured_outputs: StructuredOutputs | None = None
     response_format: ResponseFormat | None = None
 
@@ -137,6 +139,16 @@ def models(model: str, context_tokens: int, created: int) -> dict[str, Any]:
     return {"object": "list", "data": [entry]}
 
 
+def prompt_logprobs_body(prompt: Sequence[PromptToken]) -> list[dict[str, Any] | None]:
+    """As vLLM has it, without ranks: an object a token, null where nothing is known of it."""
+    return [
+        None
+        if one.logprob is None
+        else {str(one.token): {"logprob": one.logprob, "decoded_token": one.spelled.decode("utf-8", "replace")}}
+        for one in prompt
+    ]
+
+
 def logprobs_body(logprobs: Sequence[TokenLogprob] | None) -> dict[str, Any] | None:
     if logprobs is None:
         return None
@@ -169,11 +181,13 @@ class Answer:
             "logprobs": logprobs_body(logprobs),
             "finish_reason": pieces[-1].finish_reason,
         }
+        prompt = {"prompt_logprobs": prompt_logprobs_body(pieces[-1].prompt)} if pieces[-1].prompt else {}
         return {
             **self._head,
             "object": "chat.completion",
             "choices": [choice],
             "usage": usage(self._prompt_tokens, pieces[-1].completion_tokens),
+            **prompt,
         }
 
     def opening(self, *, with_usage: bool = False) -> dict[str, Any]:

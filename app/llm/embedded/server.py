@@ -6,7 +6,7 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -29,22 +29,43 @@ _CLIENT_GONE = 499  # as nginx logs it; nobody reads the answer
 class ChatService:
     """What the routes share: from a request's body to a generation in the engine."""
 
-    def __init__(self, engine: Engine, encoder: PromptEncoder, *, model: str, context_tokens: int) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        encoder: PromptEncoder,
+        *,
+        model: str,
+        context_tokens: int,
+        without_cache: Callable[[], Engine],
+    ) -> None:
+        """without_cache: makes an engine that computes every token of a prompt; called once, when it is needed."""
         self.engine = engine
         self.model = model
         self.context_tokens = context_tokens
         self.created = int(time.time())
         self._encoder = encoder
+        self._without_cache = without_cache
+        self._uncached: Engine | None = None
+        self._making = asyncio.Lock()
+        self._on_crash: Callable[[], None] = lambda: None
 
-    def submit(self, body: ChatRequest) -> Generation:
+    def start(self, loop: asyncio.AbstractEventLoop, on_crash: Callable[[], None]) -> None:
+        """As of Engine, for every engine there is or will be."""
+        self._on_crash = on_crash
+        self.engine.start(loop, on_crash)
+
+    def close(self) -> None:
+        for engine in (self.engine, self._uncached):
+            if engine is not None:
+                engine.close()
+
+    def submit(self, body: ChatRequest, engine: Engine | None = None) -> Generation:
+        """engine: another one than the usual."""
         self._check(body)
-        try:
-            prompt = self._encoder.encode([message.plain() for message in body.messages])
-        except ValueError as error:
-            raise RequestRefused(str(error), param="messages") from error
+        prompt, _ = self._prompt(body)
         sampling = self._sampling(body, len(prompt))
         try:
-            return self.engine.submit(prompt, sampling)
+            return (engine or self.engine).submit(prompt, sampling)
         except Overloaded as error:
             raise RequestRefused(
                 error.detail,
@@ -56,6 +77,37 @@ class ChatService:
         except RuntimeError as error:
             raise RequestRefused(f"the engine refuses these settings: {error}") from error
 
+    async def uncached(self) -> Engine:
+        """Takes 2 s and the memory of the weights once more, the first time."""
+        async with self._making:
+            if self._uncached is None:
+                engine = await asyncio.to_thread(self._without_cache)
+                engine.start(asyncio.get_running_loop(), self._on_crash)
+                self._uncached = engine
+        return self._uncached
+
+    def is_complete(self, body: ChatRequest, piece: Piece) -> bool:
+        """Whether logprobs that were asked for are there. The prefix cache keeps none: what a continued message follows
+        may lack them, but where the cache ends with it, the message's first token lacks its own, too.
+        """
+        if body.prompt_logprobs is None or not piece.prompt:
+            return True
+        own = self._prompt(body)[1]
+        wanted = piece.prompt[-own:] if own else piece.prompt[1:]
+        return all(one.logprob is not None for one in wanted)
+
+    def _prompt(self, body: ChatRequest) -> tuple[list[int], int]:
+        """Tokens, and how many of them are a continued message's."""
+        messages = [message.plain() for message in body.messages]
+        try:
+            return (
+                self._encoder.continued(messages)
+                if body.continue_final_message
+                else (self._encoder.encode(messages), 0)
+            )
+        except ValueError as error:
+            raise RequestRefused(str(error), param="messages") from error
+
     def _check(self, body: ChatRequest) -> None:
         if body.model and body.model != self.model:
             raise RequestRefused(
@@ -66,6 +118,10 @@ class ChatService:
             )
         if body.n not in {None, 1}:
             raise RequestRefused("only n=1 is supported", param="n")
+        if body.prompt_logprobs:
+            raise RequestRefused("only the prompt's own tokens have one: it must be 0", param="prompt_logprobs")
+        if body.prompt_logprobs is not None and body.stream:
+            raise RequestRefused("a stream has no place for them", param="prompt_logprobs")
         if body.top_logprobs:
             raise RequestRefused("only the chosen token has a logprob: top_logprobs must be 0", param="top_logprobs")
 
@@ -81,6 +137,7 @@ class ChatService:
             presence_penalty=body.presence_penalty or 0.0,
             repetition_penalty=body.repetition_penalty or 1.0,
             logprobs=bool(body.logprobs),
+            prompt_logprobs=body.prompt_logprobs is not None,
             ignore_eos=body.ignore_eos,
             stop=body.stop_strings,
             choice=choice,
@@ -163,6 +220,9 @@ def build_app(service: ChatService, api_key: str) -> FastAPI:
             return StreamingResponse(events, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
         pieces = [piece async for piece in generation.pieces()]
         watch.cancel()
+        if not service.is_complete(body, pieces[-1]):
+            again = service.submit(body, await service.uncached())
+            pieces = [piece async for piece in again.pieces()]
         return _whole(pieces, answer)
 
     return app
