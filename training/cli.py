@@ -18,6 +18,7 @@ from rich.console import Console
 from app.errors import DocentError
 from training.carrying_out import carry_out, examine
 from training.chain import Step, load_chain, run_chain
+from training.evaluation.command import app as evaluate_app
 from training.preflight.finding import Finding
 from training.recipe import load_recipe
 from training.run_folder import is_main_process
@@ -52,6 +53,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+
+app.add_typer(evaluate_app, name="evaluate")
 
 
 def _stage_command(stage: str) -> Callable[..., None]:

@@ -10,7 +10,6 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import islice
 
 from app.answering.answer import (
     Answer,
@@ -27,9 +26,10 @@ from app.answering.decision import ABSTENTION_TEXTS, Verdict, abstention, judge
 from app.answering.evidence import weigh
 from app.answering.extract import Extractor, shown
 from app.answering.grounding import GroundingCheck, Support, mean, unnumbered
+from app.answering.packing import packed, telling
 from app.answering.plan import Plan, plan, wants_number
 from app.answering.prompt import NOT_IN_DOCS, PROMPT_VERSION, Passage, Turn, render_answer_prompt
-from app.answering.quotes import Quote, is_signpost, quotes_of
+from app.answering.quotes import Quote, quotes_of
 from app.answering.segments import Segment, Segmenter
 from app.answering.trace import AnswerTrace
 from app.config import AnsweringSettings
@@ -45,7 +45,6 @@ from app.llm.client import ChatClient, Message
 _DROPS_AT_FIRST, _DROPS_IN_A_ROW = 2, 4
 _SILENT_PIECES = 160  # of about a token each: a model that repeats headings makes no segment to be dropped
 _WITHOUT_THE_NUMBER = 0.0  # what the support of an answer counts that owes a number
-_QUOTED_PASSAGES = 8  # whose quotes are looked at
 _ALIKE = 0.8  # share of common terms from which on a segment repeats another
 _REPEATS = 2  # and when the model says for the second time what it has said
 
@@ -179,23 +178,11 @@ class Answerer:
             yield event
 
     def _material(self, planned: Plan, result: SearchResult) -> _Material:
-        """The best passages that fit the token budget, in the order of the documents: the same set of passages is the
-        same prompt, whatever the ranks, so that prefix caches hold it. Lists of links to other pages take no place.
-        """
-        quoted = max(_QUOTED_PASSAGES, self._settings.max_passages)
-        found = (candidate for candidate in result.candidates if not is_signpost(candidate.chunk.text))
-        telling = list(islice(found, quoted)) or list(result.candidates[:1])
-        chosen: list[Candidate] = []
-        room = self._settings.context_tokens
-        for candidate in telling[: self._settings.max_passages]:
-            if candidate.chunk.tokens <= room:
-                chosen.append(candidate)
-                room -= candidate.chunk.tokens
-        ordered = sorted(chosen or telling[:1], key=lambda one: (one.chunk.source, one.chunk.path, one.chunk.id))
+        best = telling(result.candidates, self._settings)
         return _Material(
             result,
-            tuple(ordered),
-            telling,
+            packed(best, self._settings),
+            best,
             planned.asked,
             self._settings.support_threshold,
             self._library.searcher.embedder.embed_query,

@@ -1,0 +1,120 @@
+"""`docent-train evaluate …`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from training.errors import SourceError
+from training.evaluation.contexts import ARMS, Arm
+from training.evaluation.results import Results
+from training.evaluation.running import McqRun, run_mcq
+from training.evaluation.served import read_models
+
+app = typer.Typer(
+    name="evaluate",
+    help="Measure models, retrieval and answers.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+class ScoringChoice(StrEnum):
+    LETTER = "letter"
+    CLOZE = "cloze"
+
+
+class ProtocolChoice(StrEnum):
+    LIKELIHOOD = "likelihood"
+    STUDY = "study"
+
+
+@app.callback()
+def evaluate() -> None:
+    """Measure models, retrieval and answers."""
+
+
+@app.command("mcq")
+def mcq(  # noqa: PLR0913, PLR0917  (options of a command)
+    items: Annotated[
+        Path, typer.Option("--items", help="CSV of question,a,b,c,d,correct, and source,heading if known.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder for results.json, items.jsonl and report.html.")],
+    models: Annotated[
+        str,
+        typer.Option("--models", help="name=PLACE,…: a URL to /v1 (#MODEL), a GGUF file, a folder, packaged; or none."),
+    ],
+    docs: Annotated[Path | None, typer.Option("--docs", help="Folder of the docs that the items are about.")] = None,
+    arms: Annotated[str, typer.Option("--arms", help="Of closed, rag, gold, shuffled.")] = ",".join(ARMS),
+    scoring: Annotated[
+        ScoringChoice, typer.Option("--scoring", help="By the option's letter, or (cloze) by its text.")
+    ] = ScoringChoice.LETTER,
+    protocol: Annotated[
+        ProtocolChoice, typer.Option("--protocol", help="study: letters sampled in rounds, as the study did.")
+    ] = ProtocolChoice.LIKELIHOOD,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Of the study's protocol; it made 200.")] = 20,
+    seed: Annotated[int, typer.Option("--seed", help="Of the arms random and shuffled.")] = 42,
+    key_env: Annotated[
+        list[str] | None, typer.Option("--key-env", help="name=VARIABLE that holds the key of an endpoint.")
+    ] = None,
+    vllm: Annotated[Path, typer.Option("--vllm", help="Interpreter with vLLM, for folders.")] = Path(
+        ".venv-vllm/bin/python"
+    ),
+    as_json: Annotated[bool, typer.Option("--json", help="results.json on stdout.")] = False,
+) -> None:
+    """Multiple choice: every model closed book, with retrieval, with the right page, and with a wrong one."""
+    asked = McqRun(
+        items=items,
+        docs=docs,
+        models=read_models(models, _keys(key_env or [])),
+        out=out,
+        arms=_arms(arms),
+        scoring=scoring.value,
+        protocol=protocol.value,
+        rounds=rounds,
+        seed=seed,
+        vllm=vllm,
+    )
+    results = run_mcq(asked)
+    if as_json:
+        typer.echo(results.model_dump_json())
+    else:
+        _tell(results, out)
+
+
+def _arms(text: str) -> list[Arm]:
+    named = [one.strip() for one in text.split(",") if one.strip()]
+    unknown = [one for one in named if one not in ARMS]
+    if unknown or not named:
+        raise SourceError(f"--arms: {', '.join(unknown) or 'nothing'} is not one of {', '.join(ARMS)}")
+    return [cast("Arm", one) for one in dict.fromkeys(named)]
+
+
+def _keys(pairs: list[str]) -> dict[str, str]:
+    split = [pair.partition("=") for pair in pairs]
+    if wrong := [
+        pair for pair, (_, separator, variable) in zip(pairs, split, strict=True) if not separator or not variable
+    ]:
+        raise SourceError(f"--key-env: {wrong[0]!r} is not name=VARIABLE")
+    return {name: variable for name, _, variable in split}
+
+
+def _tell(results: Results, out: Path) -> None:
+    table = Table("arm", "accuracy", "95 % interval", "items")
+    for name, arm in results.arms.items():
+        low, high = arm.interval.low, arm.interval.high
+        table.add_row(name, f"{arm.accuracy:.3f}", f"{low:.3f} to {high:.3f}", str(arm.items))
+    console = Console(soft_wrap=True)
+    console.print(table)
+    if results.study is not None:
+        for name, one in results.study.arms.items():
+            console.print(f"{name}: {one.rounds} rounds, mean {one.mean:.3f}, std {one.std or 0:.3f}", highlight=False)
+        console.print(results.study.shows, highlight=False)
+    for note in results.notes:
+        console.print(note, highlight=False)
+    console.print(f"{out / 'report.html'}", highlight=False)
