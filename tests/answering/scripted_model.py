@@ -6,7 +6,7 @@ import json
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
@@ -19,6 +19,7 @@ class Reply:
 
     status: an error instead of an answer, with `text` as its message. breaks: the stream ends before its end is said.
     waits: after the text and before the end, for this event; a client that goes meanwhile is noticed.
+    top_logprobs: of the first token, by its text.
     """
 
     text: str = ""
@@ -27,6 +28,7 @@ class Reply:
     retry_after: int = 0
     breaks: bool = False
     waits: threading.Event | None = None
+    top_logprobs: dict[str, float] = field(default_factory=dict)
 
 
 Respond = Callable[[str], "str | Reply"]
@@ -94,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
             elif request.get("stream"):
                 self._stream(reply)
             else:
-                self._json(200, _completion(reply.text))
+                self._json(200, _completion(reply.text, reply.top_logprobs))
         except ConnectionError:
             self.model.abandoned.set()
 
@@ -135,7 +137,11 @@ def _chunk(text: str, finish: str | None = None) -> dict[str, Any]:
     return {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "scripted", "choices": choices}
 
 
-def _completion(text: str) -> dict[str, Any]:
-    choices = [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}]
+def _completion(text: str, top_logprobs: dict[str, float]) -> dict[str, Any]:
+    choice: dict[str, Any] = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+    if top_logprobs:
+        tops = [{"token": token, "logprob": value, "bytes": None} for token, value in top_logprobs.items()]
+        choice["logprobs"] = {"content": [tops[0] | {"top_logprobs": tops}], "refusal": None}
+    choices = [choice]
     usage = {"prompt_tokens": 50, "completion_tokens": 5, "total_tokens": 55}
     return {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": choices, "usage": usage}

@@ -1,7 +1,9 @@
 """Quality on a second corpus that is not part of this project: NITRO names the folder that has its docs/."""
 
 import asyncio
+import csv
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,9 @@ from bench.answers import ask_all, summarise
 from bench.questions import load_questions, measuring_half
 from bench.retrieval import measure_retrieval
 from bench.service import docent_serve
+from training.evaluation.items import read_items
 
+ITEMS = Path(__file__).parents[1] / "data" / "nitro_mcq.csv"
 NITRO = Path(os.environ.get("NITRO", "")) / "docs"
 pytestmark = [
     pytest.mark.shared,
@@ -42,6 +46,29 @@ def test_the_right_page_is_among_the_first_three(data_dir: Path) -> None:
 def test_every_label_names_a_file() -> None:
     labelled = {path for one in load_questions("nitro") for path in one.files}
     assert [path for path in labelled if not (NITRO / path).is_file()] == []
+
+
+def test_every_item_names_a_page_and_a_heading_of_it() -> None:
+    for item in read_items(ITEMS):
+        page = (NITRO / item.source).read_text(encoding="utf-8")
+        assert item.heading in page, item
+
+
+def test_no_item_is_near_a_pair_that_models_are_trained_on() -> None:
+    """By the share of common words, stop words and all: half of them at most."""
+    pairs = [
+        frozenset(words(row["question"])) for row in csv.DictReader((NITRO.parent / "qa_pairs.csv").open(newline=""))
+    ]
+    nearest = {
+        item.number: max(len(asked & pair) / len(asked | pair) for pair in pairs)
+        for item in read_items(ITEMS)
+        for asked in [frozenset(words(item.question))]
+    }
+    assert {number: share for number, share in nearest.items() if share >= 0.6} == {}
+
+
+def words(text: str) -> list[str]:
+    return re.findall(r"[a-z0-9_.]+", text.lower())
 
 
 def test_answers_quote_to_the_letter_and_refuse_what_the_docs_do_not_hold(data_dir: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -55,6 +56,8 @@ class McqRun:
         if self.needs_docs and self.docs is None:
             shown = ", ".join(arm for arm in self.arms if arm != "closed")
             raise SourceError(f"--docs is missing: {shown} show passages of them; `--arms closed` does without")
+        if self.models and importlib.util.find_spec("scipy") is None:
+            raise SourceError("models are measured in the environment of training: `make install-train` makes it")
         if self.docs is not None and not self.docs.exists():
             raise SourceError(f"there is no folder {self.docs}: set --docs to the documentation")
         if self.protocol == "study" and self.scoring != "letter":
