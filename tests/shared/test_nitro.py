@@ -56,9 +56,8 @@ def test_every_item_names_a_page_and_a_heading_of_it() -> None:
 
 def test_no_item_is_near_a_pair_that_models_are_trained_on() -> None:
     """By the share of common words, stop words and all: half of them at most."""
-    pairs = [
-        frozenset(words(row["question"])) for row in csv.DictReader((NITRO.parent / "qa_pairs.csv").open(newline=""))
-    ]
+    with (NITRO.parent / "qa_pairs.csv").open(newline="", encoding="utf-8") as file:
+        pairs = [frozenset(words(row["question"])) for row in csv.DictReader(file)]
     nearest = {
         item.number: max(len(asked & pair) / len(asked | pair) for pair in pairs)
         for item in read_items(ITEMS)

@@ -5,6 +5,7 @@ Of the 280 written, 27 went: one with two right options, and those that general 
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def test_neither_place_nor_length_gives_the_answer_away() -> None:
     assert all(0.2 < share < 0.3 for name, share in arms.items() if name != "random"), arms
     shortest = [min(range(4), key=lambda place: len(item.options[place])) == item.correct for item in ITEMS]
     assert 0.2 < sum(shortest) / len(ITEMS) < 0.33
-    runs = Counter(a.correct == b.correct for a, b in zip(ITEMS, ITEMS[1:], strict=False))
+    runs = Counter(a.correct == b.correct for a, b in itertools.pairwise(ITEMS))
     assert runs[True] / len(ITEMS) < 0.35
 
 
