@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.config import Settings
+from app.config import IndexSettings, Settings
 from app.index.build import FolderSource, find_changes
 from app.index.embedding import Embedder
 from app.index.indexer import IndexRequest
@@ -67,16 +67,19 @@ def section_of(chunk: Chunk) -> str:
 
 
 @asynccontextmanager
-async def open_corpus(docs: Path, data_dir: Path) -> AsyncIterator[Corpus]:
+async def open_corpus(docs: Path, data_dir: Path, index: IndexSettings | None = None) -> AsyncIterator[Corpus]:
     """Index the folder (or file) `docs` in `data_dir` as `docent index` does, as far as it changed, and open it.
 
-    Settings of chunks, embedding and retrieval are the service's own (`DOCENT_…`, `.env`). Raises SourceError when
-    there is no such folder, and DocentError as the service does.
+    Settings of chunks, embedding and retrieval are the service's own (`DOCENT_…`, `.env`), or those of chunks `index`.
+    Raises SourceError when there is no such folder, and DocentError as the service does.
     """
     docs = await asyncio.to_thread(docs.resolve)
     if not await asyncio.to_thread(docs.exists):
         raise SourceError(f"there is no folder {docs}: set `docs` to the documentation")
-    async with open_core(Settings(data_dir=data_dir)) as core:
+    settings = Settings(data_dir=data_dir)
+    if index is not None:
+        settings = settings.model_copy(update={"index": index})
+    async with open_core(settings) as core:
         await core.indexer.index(IndexRequest((docs,)), lambda _: None)
         yield Corpus(await _chunks(core), core.library)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, cast
@@ -11,10 +12,14 @@ from rich.console import Console
 from rich.table import Table
 
 from training.errors import SourceError
+from training.evaluation.answer_run import AnswerRun, run_answers
 from training.evaluation.contexts import ARMS, Arm
 from training.evaluation.results import Results
+from training.evaluation.retrieval import evaluate_retrieval, read_chunkings
 from training.evaluation.running import McqRun, run_mcq
 from training.evaluation.served import read_models
+
+_VLLM = Path(".venv-vllm/bin/python")
 
 app = typer.Typer(
     name="evaluate",
@@ -62,9 +67,7 @@ def mcq(  # noqa: PLR0913, PLR0917  (options of a command)
     key_env: Annotated[
         list[str] | None, typer.Option("--key-env", help="name=VARIABLE that holds the key of an endpoint.")
     ] = None,
-    vllm: Annotated[Path, typer.Option("--vllm", help="Interpreter with vLLM, for folders.")] = Path(
-        ".venv-vllm/bin/python"
-    ),
+    vllm: Annotated[Path, typer.Option("--vllm", help="Interpreter with vLLM, for folders.")] = _VLLM,
     as_json: Annotated[bool, typer.Option("--json", help="results.json on stdout.")] = False,
 ) -> None:
     """Multiple choice: every model closed book, with retrieval, with the right page, and with a wrong one."""
@@ -117,4 +120,70 @@ def _tell(results: Results, out: Path) -> None:
         console.print(results.study.shows, highlight=False)
     for note in results.notes:
         console.print(note, highlight=False)
+    console.print(f"{out / 'report.html'}", highlight=False)
+
+
+@app.command("retrieval")
+def retrieval(
+    questions: Annotated[Path, typer.Option("--questions", help="JSONL or CSV of question and files (or source).")],
+    docs: Annotated[Path, typer.Option("--docs", help="Folder of the docs.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for results.json and report.html.")],
+    chunking: Annotated[
+        str, typer.Option("--chunking", help="TOKENS/OVERLAP,… to compare. Left out: the service's own.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="results.json on stdout.")] = False,
+) -> None:
+    """Whether the right page is found: hit@k, MRR and nDCG of every stage of the search, by size of chunks."""
+    results = evaluate_retrieval(questions, docs, out, read_chunkings(chunking))
+    if as_json:
+        typer.echo(json.dumps(results))
+        return
+    table = Table("chunking", "stage", "hit@1", "hit@3", "hit@5", "MRR", "nDCG@10")
+    for name, one in results["chunkings"].items():
+        for stage, found in one["stages"].items():
+            shown = [f"{found[key]:.3f}" for key in ("hit@1", "hit@3", "hit@5", "mrr", "ndcg@10")]
+            table.add_row(name, stage, *shown)
+    console = Console(soft_wrap=True)
+    console.print(table)
+    for name, one in results["chunkings"].items():
+        console.print(f"{name}: {one['chunks']} chunks, {len(one['failures'])} questions missed", highlight=False)
+    console.print(f"{out / 'report.html'}", highlight=False)
+
+
+@app.command("answers")
+def answers(  # noqa: PLR0913, PLR0917  (options of a command)
+    questions: Annotated[
+        Path, typer.Option("--questions", help="JSONL or CSV of question, files, kind, and reference if there is one.")
+    ],
+    docs: Annotated[Path, typer.Option("--docs", help="Folder of the docs.")],
+    models: Annotated[str, typer.Option("--models", help="name=PLACE,… as for mcq.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for results.json, items.jsonl and report.html.")],
+    judge: Annotated[str, typer.Option("--judge", help="name=PLACE of a model that judges the answers.")] = "none",
+    labels: Annotated[
+        Path | None, typer.Option("--labels", help="Hand verdicts on answers (model, id, correct), for the judge.")
+    ] = None,
+    key_env: Annotated[
+        list[str] | None, typer.Option("--key-env", help="name=VARIABLE that holds the key of an endpoint.")
+    ] = None,
+    vllm: Annotated[Path, typer.Option("--vllm", help="Interpreter with vLLM, for folders.")] = _VLLM,
+    as_json: Annotated[bool, typer.Option("--json", help="results.json on stdout.")] = False,
+) -> None:
+    """What the service answers: grounding, citations, abstention, calibration, latency."""
+    keys = _keys(key_env or [])
+    judges = read_models(judge, {name: value for name, value in keys.items() if judge.startswith(f"{name}=")})
+    if len(judges) > 1:
+        raise SourceError("--judge takes one model")
+    answering = read_models(models, {name: value for name, value in keys.items() if not judge.startswith(f"{name}=")})
+    asked = AnswerRun(questions, docs, answering, out, judges[0] if judges else None, labels, vllm)
+    results = run_answers(asked)
+    if as_json:
+        typer.echo(json.dumps(results))
+        return
+    by_model = results["results"]
+    table = Table("", *by_model)
+    for group in ("grounding", "abstention", "latency_ms"):
+        for name in next(iter(by_model.values()))[group]:
+            table.add_row(name.replace("_", " "), *(str(one[group][name]) for one in by_model.values()))
+    console = Console(soft_wrap=True)
+    console.print(table)
     console.print(f"{out / 'report.html'}", highlight=False)

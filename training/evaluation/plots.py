@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -15,6 +16,7 @@ from training.evaluation.results import ArmEntry, Difference, Rounds
 _MODEL, _TRIVIAL, _SURE = "#1f5a94", "#9aa5b1", "#c05a00"
 _ROW = 0.32  # inches
 _MOST_COLUMNS = 24
+_STYLES = ("o-", "s--", "^-.", "D:", "v-", "P--")
 
 
 def as_data_url(figure: Figure) -> str:
@@ -106,4 +108,29 @@ def _boxes(names: Sequence[str], values: Sequence[Sequence[float]], label: str) 
     axes.axvline(0.25, color="#666666", linewidth=0.8, linestyle="--")
     axes.set(xlim=(0, 1), xlabel=label)
     axes.invert_yaxis()
+    return figure
+
+
+def risk_coverage(curves: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
+    """Error of the answers given against the share of questions that get one, a line a model."""
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes = figure.subplots()
+    for (name, points), style in zip(curves.items(), itertools.cycle(_STYLES), strict=False):
+        axes.plot([one["coverage"] for one in points], [one["error"] for one in points], style, label=name)
+    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="share of questions answered", ylabel="share of these wrong")
+    axes.legend()
+    return figure
+
+
+def reliability(bins: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
+    """Share of answers that are right against their confidence; marks grow with the number of answers."""
+    figure = Figure(figsize=(6, 5), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="#666666", linewidth=0.8, linestyle="--")
+    for (name, held), style in zip(bins.items(), itertools.cycle(_STYLES), strict=False):
+        said, right = [one["confidence"] for one in held], [one["right"] for one in held]
+        axes.plot(said, right, style, label=name)
+        axes.scatter(said, right, [8 * one["answers"] for one in held], alpha=0.4)
+    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence", ylabel="share that is right")
+    axes.legend()
     return figure

@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from training.evaluation import plots
 from training.evaluation.items import LETTERS, Item
 from training.evaluation.mcq import ArmResult
+from training.evaluation.page import environment
 from training.evaluation.results import Results
-
-_TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +23,16 @@ class Picture:
 
 
 def write_report(path: Path, items: Sequence[Item], arms: Sequence[ArmResult], results: Results) -> None:
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    page = environment.get_template("mcq.html").render(
-        results=results,
-        pictures=_pictures(arms, results),
-        rows=[_row(item, arms) for item in items],
-        arm_names=[arm.name for arm in arms if arm.outcomes],
-        letters=LETTERS,
+    page = (
+        environment()
+        .get_template("mcq.html")
+        .render(
+            results=results,
+            pictures=_pictures(arms, results),
+            rows=[_row(item, arms) for item in items],
+            arm_names=[arm.name for arm in arms if arm.outcomes],
+            letters=LETTERS,
+        )
     )
     path.write_text(page, encoding="utf-8")
 

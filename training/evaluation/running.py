@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from app.answering.prompt import PROMPT_VERSION
 from app.config import Settings
@@ -22,6 +19,7 @@ from training.errors import SourceError
 from training.evaluation.contexts import ARMS, Arm, Contexts
 from training.evaluation.items import Item, read_items
 from training.evaluation.mcq import ArmResult, Benchmark, ScoreCache
+from training.evaluation.progress import progress_bar
 from training.evaluation.report import write_report
 from training.evaluation.results import Results
 from training.evaluation.scoring import Scoring
@@ -122,22 +120,13 @@ async def _measure(
 ) -> None:
     for arm in asked.arms:
         if asked.protocol == "likelihood":
-            with _bar(f"{name} {arm}", len(items)) as advance:
+            with progress_bar(f"{name} {arm}", len(items)) as advance:
                 bench = Benchmark(items, contexts, asked.scoring, cache, advance)
                 found.arms.append(await bench.run(name, found.identities[name], client, arm))
         elif arm in STUDY_ARMS:
-            with _bar(f"{name} {arm}", asked.rounds * len(items)) as advance:
+            with progress_bar(f"{name} {arm}", asked.rounds * len(items)) as advance:
                 rounded = Rounded(items, contexts, cache, advance)
                 found.sampled.append(await rounded.run(name, found.identities[name], client, arm, asked.rounds))
-
-
-@contextmanager
-def _bar(label: str, total: int) -> Iterator[Callable[[], None]]:
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(compact=True))
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(label, total=total)
-        yield lambda: bar.advance(task)
 
 
 def _results(asked: McqRun, items: Sequence[Item], measured: _Measured) -> Results:
