@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 import typer
 from rich.console import Console
@@ -187,3 +187,46 @@ def answers(  # noqa: PLR0913, PLR0917  (options of a command)
     console = Console(soft_wrap=True)
     console.print(table)
     console.print(f"{out / 'report.html'}", highlight=False)
+
+
+@app.command("forgetting")
+def forgetting(
+    models: Annotated[
+        str,
+        typer.Option("--models", help="name=PLACE,…, the first is the baseline: a folder, adapter, GGUF, packaged."),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder for results.json and report.html.")],
+    tasks: Annotated[
+        str, typer.Option("--tasks", help="local (ships with it), full (needs a hub), or names of lm-eval tasks.")
+    ] = "local",
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Examples a task, at most.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="results.json on stdout.")] = False,
+) -> None:
+    """General ability before and after fine-tuning: lm-evaluation-harness tasks, and perplexity of a general text."""
+    from training.evaluation import forgetting as ability  # noqa: PLC0415  (lm-eval and torch come with it)
+
+    named: dict[str, list[str | dict[str, Any]]] = {"local": [*ability.local_tasks()], "full": [*ability.FULL]}
+    chosen = named[tasks] if tasks in named else tasks.split(",")
+    results = ability.evaluate_forgetting(_places(models), out, chosen, limit)
+    if as_json:
+        typer.echo(json.dumps(results))
+        return
+    names = list(next(iter(results["results"].values()))["tasks"])
+    table = Table("model", *names, "perplexity")
+    for name, one in results["results"].items():
+        table.add_row(name, *(f"{one['tasks'][task]['mean']:.3f}" for task in names), f"{one['perplexity']:.2f}")
+    console = Console(soft_wrap=True)
+    console.print(table)
+    for row in results["changes"]:
+        if row["forgets"]:
+            console.print(f"{row['model']} forgets: {row['task']} {row['mean']:+.3f}", highlight=False)
+    console.print(f"{out / 'report.html'}", highlight=False)
+
+
+def _places(text: str) -> list[tuple[str, str]]:
+    pairs = [part.strip().partition("=") for part in text.split(",") if part.strip()]
+    if not pairs or any(not name or not place for name, _, place in pairs):
+        raise SourceError("--models: name=PLACE, with commas between")
+    if len({name for name, _, _ in pairs}) < len(pairs):
+        raise SourceError("--models: two models have one name")
+    return [(name, place) for name, _, place in pairs]
