@@ -13,12 +13,15 @@ from rich.table import Table
 
 from training.errors import SourceError
 from training.evaluation.answer_run import AnswerRun, run_answers
+from training.evaluation.comparing import Checked, compare, evidence, gate
 from training.evaluation.contexts import ARMS, Arm
 from training.evaluation.results import Results
 from training.evaluation.retrieval import evaluate_retrieval, read_chunkings
 from training.evaluation.running import McqRun, run_mcq
 from training.evaluation.served import read_models
+from training.manifest import write_json
 
+EXIT_GATE = 3
 _VLLM = Path(".venv-vllm/bin/python")
 
 app = typer.Typer(
@@ -230,3 +233,48 @@ def _places(text: str) -> list[tuple[str, str]]:
     if len({name for name, _, _ in pairs}) < len(pairs):
         raise SourceError("--models: two models have one name")
     return [(name, place) for name, _, place in pairs]
+
+
+@app.command("compare")
+def compare_folders(
+    first: Annotated[Path, typer.Argument(help="--out of an evaluation: what is there now.")],
+    second: Annotated[Path, typer.Argument(help="--out of another one of the same kind: what would come.")],
+    policy: Annotated[
+        Path | None, typer.Option("--gate", help="YAML with the rules that the second has to pass.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """One result beside another. With --gate: exit code 3 where a rule fails, and gate.json in the second folder."""
+    found = compare(first, second)
+    checked = gate(first, second, policy) if policy else []
+    if policy is not None:
+        found["gate"] = evidence(second, policy, checked)
+        write_json(second / "gate.json", found["gate"])
+    if as_json:
+        typer.echo(json.dumps(found))
+    else:
+        _tell_comparison(found, checked)
+    if any(not one.passed for one in checked):
+        raise typer.Exit(EXIT_GATE)
+
+
+def _tell_comparison(found: dict[str, Any], checked: list[Checked]) -> None:
+    console = Console(soft_wrap=True)
+    if found["paired"]:
+        table = Table("arm", "items", "difference", "95 % interval", "only first", "only second", "p (Holm)")
+        for row in found["paired"]:
+            interval = f"{row['low']:+.3f} to {row['high']:+.3f}"
+            counts = (str(row["only_first"]), str(row["only_second"]))
+            table.add_row(
+                row["arm"], str(row["items"]), f"{row['mean']:+.3f}", interval, *counts, f"{row['p_holm']:.3g}"
+            )
+    else:
+        table = Table("metric", "first", "second", "change")
+        for row in found["metrics"]:
+            table.add_row(row["metric"], f"{row['before']:g}", f"{row['after']:g}", f"{row['change']:+g}")
+    console.print(table)
+    if not found["same_questions"]:
+        console.print("The two were asked different questions: no paired test.", highlight=False)
+    for one in checked:
+        state = "passes" if one.passed else f"fails: {one.reason}"
+        console.print(f"{one.metric}: {state}", highlight=False)
