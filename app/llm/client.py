@@ -62,12 +62,8 @@ class Score:
         return self.total / self.tokens
 
 
-class ScoringUnsupported(DocentError):
-    """The endpoint gives no likelihoods of the kind that was asked for."""
-
-    status = 501
-    kind = "scoring-unsupported"
-    title = "The endpoint gives no such likelihoods"
+class ScoringUnsupported(EngineUnavailable):
+    """The endpoint gives no likelihoods of the kind that was asked for. Only evaluations ask."""
 
 
 class ChatClient:

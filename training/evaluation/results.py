@@ -50,13 +50,13 @@ class ArmEntry(BaseModel):
 class Difference(BaseModel):
     """Second less first, over the items that both arms were asked about."""
 
-    first: str
-    second: str
-    items: int
+    first: str = Field(description="An arm.")
+    second: str = Field(description="Another one.")
+    items: int = Field(description="How many both were asked about.")
     difference: float = Field(description="Of the accuracies.")
-    interval: Interval
+    interval: Interval = Field(description="95 % interval of it.")
     only_first: int = Field(description="Items that only the first has right, by its pooled choice.")
-    only_second: int
+    only_second: int = Field(description="Items that only the second has right.")
     p: float = Field(description="Exact two-sided McNemar test of those two.")
     p_holm: float = Field(description="The same, adjusted for all comparisons of this file (Holm).")
 
@@ -64,14 +64,14 @@ class Difference(BaseModel):
 class Rounds(BaseModel):
     """The study's protocol: one arm, sampled in rounds over the same items."""
 
-    rounds: int
-    mean: float
+    rounds: int = Field(description="How many.")
+    mean: float = Field(description="Of the accuracies of rounds.")
     std: float | None = Field(description="Over rounds; null for one round.")
-    minimum: float
-    lower_quartile: float
-    median: float
-    upper_quartile: float
-    maximum: float
+    minimum: float = Field(description="The worst round.")
+    lower_quartile: float = Field(description="A quarter of the rounds is not better.")
+    median: float = Field(description="Half of them is not better.")
+    upper_quartile: float = Field(description="Three quarters are not better.")
+    maximum: float = Field(description="The best round.")
     unparsed: Share = Field(description="Share of replies without a letter; they count as wrong.")
     accuracies: list[float] = Field(description="By round.")
 
@@ -79,44 +79,44 @@ class Rounds(BaseModel):
 class RoundsTest(BaseModel):
     """Welch's t-test between the rounds of two arms."""
 
-    first: str
-    second: str
+    first: str = Field(description="An arm.")
+    second: str = Field(description="Another one.")
     difference: float = Field(description="Of the means, second less first.")
-    t: float | None
-    p: float | None
+    t: float | None = Field(description="null without spread in either arm.")
+    p: float | None = Field(description="Two-sided.")
 
 
 class StudyProtocol(BaseModel):
     """What the study computed, and what it says."""
 
-    temperature: float
-    arms: dict[str, Rounds]
-    tests: list[RoundsTest]
+    temperature: float = Field(description="Of the sampled letters.")
+    arms: dict[str, Rounds] = Field(description="By name, MODEL.ARM.")
+    tests: list[RoundsTest] = Field(description="Every pair of arms.")
     shows: str = Field(description="What it does and does not show.")
 
 
 class Results(BaseModel):
     """One run of `docent-train evaluate mcq`."""
 
-    kind: Literal["mcq"] = "mcq"
-    version: Literal[1] = 1
-    scoring: Literal["letter", "cloze"]
-    seed: int
-    items: int
+    kind: Literal["mcq"] = Field("mcq", description="What was evaluated.")
+    version: Literal[1] = Field(1, description="Of this form.")
+    scoring: Literal["letter", "cloze"] = Field(description="By the likelihood of the letter or of the option's text.")
+    seed: int = Field(description="Of the arms random and shuffled.")
+    items: int = Field(description="How many.")
     items_hash: str = Field(description="sha256 of the file of items.")
     docs_hash: str | None = Field(description="Of the docs folder; null without one.")
-    prompt_version: int
-    embedding_model: str | None
+    prompt_version: int = Field(description="Of the service's prompt.")
+    embedding_model: str | None = Field(description="null where nothing was retrieved.")
     retrieval: dict[str, float | int | str] = Field(description="Settings of retrieval and packing that were used.")
-    clusters: int
-    clustered_by: Literal["source", "item"]
+    clusters: int = Field(description="How many are drawn from for intervals.")
+    clustered_by: Literal["source", "item"] = Field(description="`source`: items of a page are drawn together.")
     detectable_difference: float = Field(
         description="Smallest difference of two arms that these items show in four of five runs at p < 0.05."
     )
     detectable_from: str = Field(description="What that was computed from.")
     models: dict[str, str] = Field(description="Identity of each model: a hash of its files, or its address and name.")
-    arms: dict[str, ArmEntry]
-    differences: list[Difference]
-    study: StudyProtocol | None = None
+    arms: dict[str, ArmEntry] = Field(description="By name: MODEL.ARM, or an arm that reads nothing.")
+    differences: list[Difference] = Field(description="Arms of a model, models in an arm, and against longest_option.")
+    study: StudyProtocol | None = Field(None, description="With --protocol study.")
     notes: list[str] = Field(default_factory=list, description="What a reader has to know, in sentences.")
-    versions: dict[str, str]
+    versions: dict[str, str] = Field(description="Of Python and the libraries.")
