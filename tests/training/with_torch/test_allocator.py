@@ -4,6 +4,7 @@ import platform
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 FREE_AND_LOOK = """
@@ -25,6 +26,7 @@ print(usual, sum(faults_of_a_step() for _ in range(20)))
 """
 
 
+@pytest.mark.skipif(psutil.virtual_memory().available < 17 * 2**30, reason="too little memory is free")
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library has its own allocator")
 def test_freed_memory_is_not_faulted_in_again() -> None:
     done = subprocess.run([sys.executable, "-c", FREE_AND_LOOK], capture_output=True, text=True, check=True)
