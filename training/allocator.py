@@ -14,10 +14,10 @@ _ENOUGH = 16 * 2**30
 def keep_freed_memory() -> bool:
     """Have glibc hand freed memory out again, instead of back to the system; for the rest of this process.
 
-    It costs memory: 14.7 GB at the most were seen for what takes 8.3 GB without it, so it is left where less than 16 GiB
-    are free. By default each tensor of 32 MB or more is mapped anew, and its pages are faulted in one by one: a sum of two
-    tensors of 80 MB ran at 10 GB/s so, and at 50 without it; a step of SmolLM2 takes 4.5 s in place of 7. False where
-    it was left, or the C library is another one.
+    By default each tensor of 32 MB or more is mapped anew, and its pages are faulted in one by one: a sum of two
+    tensors of 80 MB ran at 10 GB/s so, and at 50 without it; a step of SmolLM2 takes 4.5 s in place of 7. It costs
+    memory: 14.7 GB at the most were seen for what takes 8.3 GB without it, so nothing is changed where less than
+    16 GiB are free. False then, and where the C library is another one.
     """
     if psutil.virtual_memory().available < _ENOUGH:
         return False
