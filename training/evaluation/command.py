@@ -6,8 +6,10 @@ import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, cast
+from urllib.parse import urldefrag
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
@@ -15,13 +17,22 @@ from training.errors import SourceError
 from training.evaluation.answer_run import AnswerRun, run_answers
 from training.evaluation.comparing import Checked, compare, evidence, gate
 from training.evaluation.contexts import ARMS, Arm
+from training.evaluation.making import (
+    Making,
+    make_items,
+    read_rows_for_review,
+    record,
+)
 from training.evaluation.results import Results
 from training.evaluation.retrieval import evaluate_retrieval, read_chunkings
 from training.evaluation.running import McqRun, run_mcq
 from training.evaluation.served import read_models
+from training.evaluation.ticket_questions import questions_of_tickets, write_questions
 from training.manifest import write_json
+from training.schema.teacher import Teacher
 
 EXIT_GATE = 3
+_VERDICTS = frozenset("kxsqabcd")
 _VLLM = Path(".venv-vllm/bin/python")
 
 app = typer.Typer(
@@ -278,3 +289,65 @@ def _tell_comparison(found: dict[str, Any], checked: list[Checked]) -> None:
     for one in checked:
         state = "passes" if one.passed else f"fails: {one.reason}"
         console.print(f"{one.metric}: {state}", highlight=False)
+
+
+@app.command("make-items")
+def make_multiple_choice(
+    docs: Annotated[Path, typer.Option("--docs", help="Folder of the docs.")],
+    teacher: Annotated[str, typer.Option("--teacher", help="A URL to /v1 with #MODEL, or embedded.")],
+    out: Annotated[Path, typer.Option("--out", help="CSV file for the items.")],
+    per_chunk: Annotated[int, typer.Option("--per-chunk", min=1, max=5, help="Items of one chunk, at most.")] = 2,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="So many chunks, drawn by the seed.")] = None,
+    key_env: Annotated[str, typer.Option("--key-env", help="Variable that holds the teacher's key.")] = "",
+    seed: Annotated[int, typer.Option("--seed", help="Of chunks and places.")] = 42,
+) -> None:
+    """Have a teacher write multiple-choice items about the docs; `review` them before they count."""
+    base_url, model = urldefrag(teacher)
+    try:
+        asked = Teacher.model_validate({"base_url": base_url, "model": model, "api_key_env": key_env})
+    except ValidationError as error:
+        raise SourceError(
+            f"--teacher: {error.errors()[0]['msg']}: give a URL to /v1 with #MODEL, or embedded"
+        ) from error
+    counts = make_items(Making(docs, out, asked, per_chunk=per_chunk, limit=limit, seed=seed))
+    for name, count in counts.items():
+        typer.echo(f"{name}: {count}")
+    typer.echo(f"docent-train evaluate review {out}")
+
+
+@app.command("make-questions")
+def make_questions(
+    tickets: Annotated[Path, typer.Option("--tickets", help="JSONL of tickets with outcomes, as the API gives them.")],
+    docs: Annotated[Path, typer.Option("--docs", help="Folder of the docs that they cite.")],
+    out: Annotated[Path, typer.Option("--out", help="JSONL file for `retrieval` and `answers`.")],
+) -> None:
+    """Labelled questions from tickets: what was sent is the reference, the pages it cites are the right ones."""
+    found, counts = questions_of_tickets(tickets, docs)
+    write_questions(out, found)
+    for name, count in counts.items():
+        typer.echo(f"{name}: {count}")
+
+
+@app.command("review")
+def review(items: Annotated[Path, typer.Argument(help="CSV of items, as make-items writes it.")]) -> None:
+    """Read items one by one: keep, drop, or say which option is right. Each verdict is saved at once."""
+    rows = read_rows_for_review(items)
+    open_rows = [row for row in rows if not row["status"]]
+    for number, row in enumerate(open_rows, start=1):
+        typer.echo(f"\n{number} of {len(open_rows)}: {row['question']}")
+        for letter in "abcd":
+            typer.echo(f"  {'*' if row['correct'] == letter else ' '} {letter}. {row[letter]}")
+        typer.echo(f"  {row['source']} {row['heading']}\n  {row['quote']}")
+        said = ""
+        while said not in _VERDICTS:
+            said = typer.prompt("k keep, x drop, a-d that one is right, s skip, q quit").strip().lower()
+        if said == "q":
+            break
+        if said == "s":
+            continue
+        if said in set("abcd"):
+            row["correct"] = said
+        row["status"] = "drop" if said == "x" else "keep"
+        record(items, rows)
+    kept, dropped = (sum(row["status"] == verdict for row in rows) for verdict in ("keep", "drop"))
+    typer.echo(f"{kept} kept, {dropped} dropped, {len(rows) - kept - dropped} left")

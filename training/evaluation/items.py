@@ -20,6 +20,7 @@ class Item:
     """number: its row in the file, from 1. correct: place of the right option, 0 to 3.
 
     source: path of the page that holds the answer, relative to the docs; heading: over it. Both may be unknown, ''.
+    reviewed: False where the file has a column `status` and nobody has kept the item yet.
     """
 
     number: int
@@ -28,6 +29,7 @@ class Item:
     correct: int
     source: str = ""
     heading: str = ""
+    reviewed: bool = True
 
     def order(self, shift: int) -> tuple[int, ...]:
         """Places of the options as they are shown, in the cyclic order that begins with option `shift`."""
@@ -35,7 +37,7 @@ class Item:
 
 
 def read_items(path: Path) -> list[Item]:
-    """Labels within the option texts ('A. …') are taken off where all four have their own.
+    """Labels within the option texts ('A. …') are taken off where all four have their own; dropped items are left out.
 
     Raises SourceError with the row of what cannot be used.
     """
@@ -45,7 +47,8 @@ def read_items(path: Path) -> list[Item]:
             missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
             if missing:
                 raise SourceError(f"{path}: no column {', '.join(missing)}; it needs {', '.join(_COLUMNS)}")
-            items = [_item(path, number, row) for number, row in enumerate(reader, start=1)]
+            rows = list(enumerate(reader, start=1))
+            items = [_item(path, number, row) for number, row in rows if (row.get("status") or "").strip() != "drop"]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise SourceError(f"{path} cannot be read: {error}") from error
     if not items:
@@ -65,7 +68,9 @@ def _item(path: Path, number: int, row: Mapping[str, str | None]) -> Item:
     options = unlabelled([cell(name) for name in "abcd"])
     if not options[LETTERS.index(correct)]:
         raise SourceError(f"{path}: row {number}: the right option is empty")
-    return Item(number, cell("question"), options, LETTERS.index(correct), cell("source"), cell("heading"))
+    reviewed = "status" not in row or cell("status") == "keep"
+    place = LETTERS.index(correct)
+    return Item(number, cell("question"), options, place, cell("source"), cell("heading"), reviewed)
 
 
 def unlabelled(options: Sequence[str]) -> tuple[str, ...]:

@@ -167,6 +167,11 @@ def _notes(items: Sequence[Item], measured: _Measured, detectable: float) -> lis
         notes.append(
             "Not every item names its source page, so items are resampled one by one: intervals may be too narrow."
         )
+    unread = sum(not item.reviewed for item in items)
+    if unread:
+        notes.append(
+            f"{unread} items were written by a model and reviewed by nobody: see `docent-train evaluate review`."
+        )
     left_out = {arm.name: len(arm.left_out) for arm in measured.arms if arm.left_out}
     if left_out:
         told = ", ".join(f"{name} {count}" for name, count in left_out.items())

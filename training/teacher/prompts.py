@@ -109,6 +109,20 @@ def check(chunks: Sequence[Chunk], question: str) -> Prompt:
     return _prompt(chunks, task, _object(answered={"type": "boolean"}))
 
 
+def choice(chunks: Sequence[Chunk], most: int) -> Prompt:
+    """Asks for at most `most` multiple-choice questions of one passage."""
+    task = (
+        f"Write at most {most} multiple-choice questions, each about another fact of the passage, and fewer where it "
+        "holds fewer. First copy the quote that the right option stands on, then ask, then give the right option and "
+        "three wrong ones. Wrong options are of the same kind and length as the right one, plausible to who has not "
+        "read the passage, and false by it. No option says 'all' or 'none of the above'. "
+        'Form: {"items": [{"quote": "...", "question": "...", "right": "...", "wrong": ["...", "...", "..."]}]}'
+    )
+    text = {"type": "string"}
+    item = _object(quote=text, question=text, right=text, wrong=_array(text, 3))
+    return _prompt(chunks, task, _object(items=_array(item, most)))
+
+
 def judge(chunks: Sequence[Chunk], question: str, answer: str) -> Prompt:
     """Asks whether the passages state all of an answer, and whether its question stands by itself."""
     task = (
