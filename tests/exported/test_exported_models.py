@@ -16,6 +16,9 @@ from typing import Any
 import httpx
 import pytest
 
+from app.config import EngineSettings
+from app.llm.client import ChatClient, Message
+from app.llm.embedded.process import EmbeddedEngine
 from tests.answering.lumen import write_pages
 from tests.service.serving import ROOT, Service, docent
 
@@ -139,6 +142,43 @@ def test_the_gguf_file_serves_in_the_embedded_engine(exported: Path, docs: Docs,
     model = exported / "model-q8_0.gguf"
     with Service(tmp_path, docs.data_dir, ENGINE__MODEL=str(model)) as service:
         answered(service, docs)
+
+
+async def test_vllm_tells_likelihoods(vllm: dict[str, str]) -> None:
+    """What multiple choice is scored by: letters among the likeliest tokens, texts, and a constrained choice."""
+    client = ChatClient(
+        base_url=vllm["LLM__BASE_URL"], api_key=vllm["LLM__API_KEY"], model=vllm["LLM__MODEL"], timeout_seconds=120
+    )
+    question = [Message("user", "What is the capital of France? Answer in one word.")]
+    right, wrong = [await client.score(question, text) for text in ("Paris", "Helsinki")]
+    assert right.mean > wrong.mean
+    assert wrong.tokens >= right.tokens >= 1
+    tops, tokens = await client.first_token(question, 20)
+    assert len(tops) == 20
+    assert all(value <= 0 for value in tops.values())
+    assert tokens > 5
+    assert await client.choose(question, ["A", "B"]) in {"A", "B"}
+    await client.aclose()
+
+
+async def test_the_embedded_engine_and_vllm_agree_on_likelihoods(
+    exported: Path, vllm: dict[str, str], tmp_path: Path
+) -> None:
+    """The same weights, in four bits there and as they are here."""
+    served = ChatClient(
+        base_url=vllm["LLM__BASE_URL"], api_key=vllm["LLM__API_KEY"], model=vllm["LLM__MODEL"], timeout_seconds=120
+    )
+    engine = EmbeddedEngine(EngineSettings(model=exported / "model-q8_0.gguf"), tmp_path)
+    await engine.start()
+    ours = ChatClient(base_url=engine.base_url, api_key=engine.api_key, model="", timeout_seconds=120)
+    question = [Message("user", "Which colour has the sky on a clear day?")]
+    for text in ("The sky is blue.", "Blue"):
+        theirs, own = await served.score(question, text), await ours.score(question, text)
+        assert theirs.tokens == own.tokens
+        assert own.mean == pytest.approx(theirs.mean, abs=0.3)
+    await served.aclose()
+    await ours.aclose()
+    await engine.stop()
 
 
 def test_the_folder_serves_in_vllm_as_it_is(vllm: dict[str, str], docs: Docs, tmp_path: Path) -> None:
