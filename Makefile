@@ -10,7 +10,8 @@ PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 ARGS ?=
 # Processes that the tests are divided among, file by file. Two take half the time of one on two cores.
 WORKERS ?= 2
-DIVIDED := --numprocesses=$(WORKERS) --dist=loadfile
+# The order is that of tests/conftest.py: the longest first.
+DIVIDED := --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
 # Its tests have one id for all routes, of which the division would run the first only.
 UNDIVIDED := tests/schema
 # Tests that keep nothing in a database, or nothing that another one could keep otherwise.

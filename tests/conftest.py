@@ -24,6 +24,12 @@ from tests.postgresql.databases import (
     is_on_postgresql,
 )
 
+_LONGEST = (  # files of a minute and more
+    "tests/security/test_noise.py",
+    "tests/jobs/test_killed.py",
+    "tests/service/test_no_network.py",
+    "tests/index/test_indexer_killed.py",
+)
 Docent = Callable[..., "subprocess.CompletedProcess[str]"]
 
 CHROMIUM = shutil.which("chromium") or ""
@@ -102,6 +108,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # Files are handed out whole: a long one that comes last keeps one process at work and the others waiting.
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONGEST))
     if config.getoption("--postgresql"):
         skip = pytest.mark.skip(reason="is about SQLite itself")
         for item in items:
