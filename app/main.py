@@ -37,13 +37,16 @@ from app.errors import DocentError
 from app.handbook import endpoints as handbook_endpoints
 from app.handbook.folder import Handbook
 from app.jobs.precedence import Precedence
-from app.llm.model import Model, build_model
+from app.llm.model import Model, Models, build_model
 from app.local_service import LocalService
 from app.metrics import CONTENT_TYPE, Metrics
 from app.middleware import AllowedHosts, BodyLimit, RequestContext
 from app.openai_api import endpoints as openai_endpoints
 from app.openai_api.errors import OpenAIErrors
 from app.problems import EVERYWHERE, install_problem_handlers, problem_responses
+from app.releases import admin_endpoints as releases_admin_endpoints
+from app.releases.bundles import ReleaseBundles
+from app.releases.service import ReleasesService
 from app.runtime import HANDBOOK, Core, open_core
 from app.sources import admin_endpoints as sources_admin_endpoints
 from app.sources import endpoints as sources_endpoints
@@ -104,6 +107,7 @@ def create_app(settings: Settings, service: LocalService | None = None) -> FastA
     app.include_router(admin_endpoints.router)
     app.include_router(sources_endpoints.router)
     app.include_router(sources_admin_endpoints.router)
+    app.include_router(releases_admin_endpoints.router)
     app.include_router(push.router)
     app.include_router(admin_pages.router)
     app.add_api_route("/livez", livez, tags=["health"])
@@ -143,7 +147,9 @@ async def _lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
         app.state.core, app.state.model = core, model
         app.state.gate = await _gate(settings, core, app.state.token)
         app.state.own_site = (await app.state.gate.sites.own()).id if settings.server.start_page else ""
-        answerer = Answerer(settings.answering, core.library, model.client)
+        models = Models(settings, model)
+        stack.push_async_callback(models.close)
+        answerer = Answerer(ReleaseBundles(settings.answering, core.database, models), core.library)
         precedence = Precedence(settings.jobs.patience_seconds)
         app.state.conversations = Conversations(settings, core.database, answerer, app.state.metrics, precedence)
         stack.push_async_callback(app.state.conversations.close)
@@ -157,6 +163,7 @@ async def _lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
         app.state.index_queue = IndexQueue(core.database, working.runner)
         app.state.source_registry = SourceRegistry(settings, core.database, core.catalog)
         app.state.revisions_service = RevisionsService(settings, core.catalog, core.revisions)
+        app.state.releases = ReleasesService(settings, core.database, core.catalog, core.revisions, models)
         starting = asyncio.gather(_open_index(core, readiness), _start_model(model, readiness))
         try:
             yield

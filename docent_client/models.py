@@ -62,6 +62,7 @@ class _Answered(_Model):
     citations: list[Citation]
     model: str
     index_revision: str
+    release: str | None = None
     usage: Usage
     timings_ms: Timings
 

@@ -54,6 +54,7 @@ class Answer(BaseModel):
     citations: list[Citation]
     model: str
     index_revision: str
+    release: str | None = Field(None, description="Release in service when it was made; null before the first.")
     usage: Usage
     timings_ms: Timings
 

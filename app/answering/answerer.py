@@ -21,6 +21,7 @@ from app.answering.answer import (
     Timings,
     Usage,
 )
+from app.answering.bundle import Bundle, Bundles
 from app.answering.composition import Composition
 from app.answering.decision import ABSTENTION_TEXTS, Verdict, abstention, judge
 from app.answering.evidence import weigh
@@ -38,7 +39,7 @@ from app.index.embedding import Vector
 from app.index.library import Library
 from app.index.search import Candidate, SearchResult
 from app.index.terms import terms
-from app.llm.client import ChatClient, Message
+from app.llm.client import Message
 
 # Generation is cut short when this many segments in a row did not stand: sooner while nothing is shown yet, for a
 # model that begins with two of them seldom comes to the point, and the quotes that take over are waited for.
@@ -76,6 +77,7 @@ class _Run:
     conversation_id: str
     question: str
     trace: AnswerTrace
+    bundle: Bundle
     started: float = field(default_factory=time.perf_counter)
     composition: Composition = field(default_factory=Composition)
     timings: Timings = field(default_factory=Timings)
@@ -136,10 +138,9 @@ class _Material:
 class Answerer:
     """Makes answers. Holds no state of any one of them, no HTTP and no SQL."""
 
-    def __init__(self, settings: AnsweringSettings, library: Library, chat: ChatClient) -> None:
-        self._settings = settings
+    def __init__(self, bundles: Bundles, library: Library) -> None:
+        self._bundles = bundles
         self._library = library
-        self._chat = chat
 
     async def answer(self, asked: Asked, history: Sequence[Turn], trace: AnswerTrace) -> AsyncGenerator[AnswerEvent]:
         """Deltas that have passed the grounding check, each with its citation behind it, then the whole answer.
@@ -148,16 +149,18 @@ class Answerer:
         that fails is no error: what can be said without it is said, as a draft.
         """
         question = asked.question
-        run = _Run(asked.answer_id, asked.conversation_id, question, trace)
-        recent = history[max(len(history) - self._settings.history_messages, 0) :]
-        planned = await plan(question, recent, self._chat)
+        revision, release_id = await self._library.in_service()
+        bundle = await self._bundles.of(release_id)
+        run = _Run(asked.answer_id, asked.conversation_id, question, trace, bundle)
+        recent = history[max(len(history) - bundle.settings.history_messages, 0) :]
+        planned = await plan(question, recent, bundle.chat)
         trace.stages["plan"] = {
             "question": question,
             "query": planned.query,
             "condensed_by": planned.condensed_by,
             "rewrite": planned.raw_rewrite,
         }
-        result = await self._library.search(planned.query, terms=asked.terms)
+        result = await self._library.search(planned.query, terms=asked.terms, revision=revision)
         run.timings.retrieve = round(sum(result.timings_ms.values()), 1)
         trace.retrieval(result)
         evidence = weigh(result, self._library.searcher.embedder.name)
@@ -165,26 +168,26 @@ class Answerer:
         refusal: Reason | None = None
         if planned.wants_person or planned.small_talk:
             refusal = "human_requested" if planned.wants_person else "off_topic"
-        refusal = refusal or abstention(evidence.probability, self._settings)
+        refusal = refusal or abstention(evidence.probability, bundle.settings)
         if refusal is not None:
             async for event in self._refuse(run, result, refusal, evidence.probability):
                 yield event
             return
-        material = self._material(planned, result)
+        material = self._material(planned, result, bundle.settings)
         async with aclosing(self._generate(run, planned, material)) as events:
             async for event in events:
                 yield event
         async for event in self._conclude(run, material, evidence.probability):
             yield event
 
-    def _material(self, planned: Plan, result: SearchResult) -> _Material:
-        best = telling(result.candidates, self._settings)
+    def _material(self, planned: Plan, result: SearchResult, settings: AnsweringSettings) -> _Material:
+        best = telling(result.candidates, settings)
         return _Material(
             result,
-            packed(best, self._settings),
+            packed(best, settings),
             best,
             planned.asked,
-            self._settings.support_threshold,
+            settings.support_threshold,
             self._library.searcher.embedder.embed_query,
         )
 
@@ -213,9 +216,8 @@ class Answerer:
         turns = render_answer_prompt(query, [Passage(one.chunk.context, one.chunk.text) for one in candidates])
         messages = [Message(turn.role, turn.content) for turn in turns]
         run.trace.stages["prompt"] = {"version": PROMPT_VERSION, "messages": [[m.role, m.content] for m in messages]}
-        stream = self._chat.stream(
-            messages, temperature=self._settings.temperature, max_tokens=self._settings.max_tokens
-        )
+        settings = run.bundle.settings
+        stream = run.bundle.chat.stream(messages, temperature=settings.temperature, max_tokens=settings.max_tokens)
         segmenter = Segmenter()
         async with aclosing(stream) as deltas:
             async for delta in deltas:
@@ -305,7 +307,7 @@ class Answerer:
         support = mean(run.composition.supports)
         if wants_number(run.question) and not re.search(r"\d", run.composition.text_without_markers):
             support *= _WITHOUT_THE_NUMBER
-        verdict = judge(kind, evidence, support, run.trouble, self._settings)
+        verdict = judge(kind, evidence, support, run.trouble, run.bundle.settings)
         yield self._completed(run, kind, verdict, material.result)
 
     def _quote(self, run: _Run, material: _Material) -> list[AnswerDelta | AnswerCitation]:
@@ -326,7 +328,7 @@ class Answerer:
         yield AnswerDelta(text=text)
         # Never the confidence of an answer: what is refused is refused.
         confidence = (
-            0.0 if reason == "human_requested" else round(min(evidence, self._settings.answerable_threshold), 4)
+            0.0 if reason == "human_requested" else round(min(evidence, run.bundle.settings.answerable_threshold), 4)
         )
         yield self._completed(run, "none", Verdict("escalate", confidence, [*run.trouble, reason]), result)
 
@@ -345,8 +347,9 @@ class Answerer:
             kind=kind,
             text=run.composition.text,
             citations=run.composition.citations,
-            model=self._chat.model,
+            model=run.bundle.chat.model,
             index_revision=result.revision.id,
+            release=run.bundle.release_id,
             usage=run.usage,
             timings_ms=run.timings,
         )

@@ -29,6 +29,7 @@ ANSWER: dict[str, Any] = {
     ],
     "model": "SmolLM2-135M-Instruct",
     "index_revision": "rev_20261122_090000",
+    "release": None,
     "usage": {"prompt_tokens": 412, "completion_tokens": 14},
     "timings_ms": {"retrieve": 21.4, "first_token": 180.2, "first_sentence": 402.9, "total": 655.0},
 }

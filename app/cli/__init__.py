@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from app.cli import ask, calibrate, callback, database, index, jobs, key, search, serve, site, source, visitors
+from app.cli import ask, calibrate, callback, database, index, jobs, key, release, search, serve, site, source, visitors
 from app.config import LogSettings
 from app.errors import DocentError
 from app.logs import configure_logs
@@ -31,6 +31,7 @@ app.command("escalations")(visitors.escalations)
 app.command("reindex")(source.reindex)
 app.add_typer(source.source_app, name="source")
 app.add_typer(source.revision_app, name="revision")
+app.add_typer(release.release_app, name="release")
 app.add_typer(jobs.jobs_app, name="jobs")
 app.add_typer(callback.callback_app, name="callback")
 app.add_typer(key.key_app, name="key")

@@ -11,8 +11,9 @@ from app.cli.local import LocalDocent, OnProgress
 from app.config import Settings
 from app.conversations.service import Conversations, NewQuestion
 from app.jobs.precedence import Precedence
-from app.llm.model import Model, build_model
+from app.llm.model import Model, Models, build_model
 from app.metrics import Metrics
+from app.releases.bundles import ReleaseBundles
 
 
 class LocalChat(LocalDocent):
@@ -42,7 +43,9 @@ class LocalChat(LocalDocent):
         core = self._core_opened or await self._open_core()
         await core.library.current()  # without an index no engine is started
         model = await self._open_model()
-        answerer = Answerer(self._settings.answering, core.library, model.client)
+        models = Models(self._settings, model)
+        self._opened.push_async_callback(models.close)
+        answerer = Answerer(ReleaseBundles(self._settings.answering, core.database, models), core.library)
         self._chat = Conversations(self._settings, core.database, answerer, Metrics(), Precedence(0))
         self._opened.push_async_callback(self._chat.close)
         return self._chat

@@ -67,6 +67,16 @@ class RemoteService:
     def rollback(self, revision: str | None) -> dict[str, Any]:
         return self._object("POST", "/api/v1/admin/index/rollback", {"revision": revision})
 
+    def releases(self) -> list[dict[str, Any]]:
+        releases: list[dict[str, Any]] = self._json(self._client.get("/api/v1/admin/releases"))
+        return releases
+
+    def promote(self, body: dict[str, Any]) -> dict[str, Any]:
+        return self._object("POST", "/api/v1/admin/releases", body)
+
+    def rollback_release(self) -> dict[str, Any]:
+        return self._object("POST", "/api/v1/admin/releases/rollback", {})
+
     def reindex(self, body: dict[str, Any], on_progress: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         """Bring sources up to date; the report."""
         job = self._object("POST", "/api/v1/admin/reindex", body)

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import Database, utc_now
 from app.models.index import Document, IndexPointer, Revision, Source
+from app.models.release import Promotion, Release
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,12 @@ class Catalog:
         """The id of the revision that the pointer names. Every search asks: the whole row takes half as long again."""
         async with self._database.transaction() as session:
             return await session.scalar(select(IndexPointer.revision_id))
+
+    async def pointed(self) -> tuple[str | None, str | None]:
+        """The revision and the release in service, read at one moment; each None before the first."""
+        async with self._database.transaction() as session:
+            row = (await session.execute(select(IndexPointer.revision_id, IndexPointer.release_id))).one_or_none()
+            return (row[0], row[1]) if row is not None else (None, None)
 
     async def serving(self) -> Serving:
         async with self._database.transaction() as session:
@@ -82,6 +89,13 @@ class Catalog:
         """Put a revision that stands in the database into service again, and hold it."""
         async with self._database.transaction() as session:
             await session.execute(update(IndexPointer).values(revision_id=revision_id, held=True))
+
+    async def released_revisions(self) -> set[str]:
+        """Of the release in service and the one before it, so that it can be gone back to."""
+        latest = select(Promotion.release_id).order_by(Promotion.number.desc())
+        async with self._database.transaction() as session:
+            ids = list(dict.fromkeys(await session.scalars(latest)))[:2]
+            return set(await session.scalars(select(Release.revision_id).where(Release.id.in_(ids))))
 
     async def note_failure(self, name: str, reason: str) -> None:
         """Write to a source why its latest sync failed."""

@@ -50,7 +50,21 @@ class Library:
                 self._open = await asyncio.to_thread(self._revisions.open, row.id)
             return self._open
 
-    async def search(self, question: str, limit: int | None = None, terms: Sequence[str] = ()) -> SearchResult:
-        """Search the serving revision in a worker thread, so that running streams are not held up."""
-        revision = await self.current()
+    async def in_service(self) -> tuple[OpenRevision, str | None]:
+        """The serving revision, and the id of the release that it was put into service with. Raises as `current`."""
+        while True:
+            pointed, release_id = await self._catalog.pointed()
+            revision = await self.current()
+            if revision.id == pointed:  # else it was switched between the two
+                return revision, release_id
+
+    async def search(
+        self,
+        question: str,
+        limit: int | None = None,
+        terms: Sequence[str] = (),
+        revision: OpenRevision | None = None,
+    ) -> SearchResult:
+        """Search a revision, the serving one by default, in a worker thread: running streams are not held up."""
+        revision = revision or await self.current()
         return await asyncio.to_thread(self.searcher.search, revision, question, limit, terms)

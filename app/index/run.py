@@ -201,7 +201,8 @@ class IndexRun:
     async def _drop_stale(self, serving: Revision | None) -> None:
         """Remove what a killed run left, and revisions beyond those to keep."""
         ids = await self._catalog.revision_ids()
-        kept = ids[: self._settings.index.keep_revisions]
+        released = await self._catalog.released_revisions()
+        kept = [one for place, one in enumerate(ids) if place < self._settings.index.keep_revisions or one in released]
         if serving is not None and serving.id not in kept:
             kept = [*kept, serving.id]
         await self._catalog.forget([revision_id for revision_id in ids if revision_id not in kept])

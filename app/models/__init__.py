@@ -7,6 +7,7 @@ from app.models.feedback import Escalation, Feedback
 from app.models.index import Document, IndexPointer, Revision, Source
 from app.models.job import Job
 from app.models.rate_window import RateWindow
+from app.models.release import Promotion, Release
 from app.models.site import Site
 from app.models.ticket import IdempotencyKey, Ticket, TicketMessage, TicketOutcome
 
@@ -23,7 +24,9 @@ __all__ = [
     "IndexPointer",
     "Job",
     "Message",
+    "Promotion",
     "RateWindow",
+    "Release",
     "Revision",
     "Site",
     "Source",

@@ -62,7 +62,9 @@ class Revision(Base):
 class IndexPointer(Base):
     """The one row that says which revision serves.
 
-    held: put there by a rollback, so that no schedule and no push takes it away; the next run that is asked for does.
+    held: put there by a rollback or a release, so that no schedule and no push takes it away; the next run that is
+    asked for does. release_id: of the release in service, None before the first; a run that moves the index on leaves
+    it where it is.
     """
 
     __tablename__ = "index_pointer"
@@ -71,6 +73,7 @@ class IndexPointer(Base):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     revision_id: Mapped[str] = mapped_column(ForeignKey("revisions.id"))
     held: Mapped[bool] = mapped_column(default=False, server_default=false())
+    release_id: Mapped[str | None] = mapped_column(ForeignKey("releases.id"))
 
 
 class Document(Base):

@@ -125,8 +125,8 @@ class TicketAnswering:
             answers = [QuestionAnswer(asked=one.asked, answer=one.answer) for one in made]
             result = combine(answers, ticket.version, read.person_asked)
         else:
-            revision = (await self._library.current()).id
-            result = nothing_asked(new_answer_id(), ticket.conversation_id, ticket.version, "", revision)
+            revision, release = await self._library.in_service()
+            result = nothing_asked(new_answer_id(), ticket.conversation_id, ticket.version, revision.id, release)
         async with self._database.transaction() as session:
             known = await repository.known_labels(session, _LABELLED)
         labels = suggested_labels(f"{ticket.subject}\n{read.text}", result.citations, known, ticket.labels)

@@ -58,6 +58,7 @@ def combine(answers: Sequence[QuestionAnswer], version: int, person_asked: bool)
         citations=citations,
         model=first.model,
         index_revision=first.index_revision,
+        release=first.release,
         usage=Usage(
             prompt_tokens=sum(answer.usage.prompt_tokens for answer in given),
             completion_tokens=sum(answer.usage.completion_tokens for answer in given),
@@ -70,7 +71,9 @@ def combine(answers: Sequence[QuestionAnswer], version: int, person_asked: bool)
     )
 
 
-def nothing_asked(answer_id: str, conversation_id: str, version: int, model: str, revision: str) -> TicketResult:
+def nothing_asked(
+    answer_id: str, conversation_id: str, version: int, revision: str, release: str | None
+) -> TicketResult:
     """The result of a ticket without a question: thanks, greetings, a complaint. A person looks at it."""
     return TicketResult(
         id=answer_id,
@@ -82,8 +85,9 @@ def nothing_asked(answer_id: str, conversation_id: str, version: int, model: str
         kind="none",
         text="",
         citations=[],
-        model=model,
+        model="",
         index_revision=revision,
+        release=release,
         usage=Usage(),
         timings_ms=Timings(),
         suggested_labels=[],

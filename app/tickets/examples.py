@@ -25,6 +25,7 @@ _ANSWER: dict[str, Any] = {
     "citations": [_CITATION],
     "model": "SmolLM2-135M-Instruct",
     "index_revision": "rev_20261122_090000",
+    "release": None,
     "usage": {"prompt_tokens": 412, "completion_tokens": 18},
     "timings_ms": {"retrieve": 22.0, "first_token": 190.5, "first_sentence": 420.1, "total": 830.2},
 }

@@ -11,6 +11,7 @@ from typing import Any
 
 from app.answering.answer import Answer, AnswerCitation, AnswerCompleted, AnswerDelta
 from app.answering.answerer import Answerer, AnswerEvent, Asked, new_answer_id
+from app.answering.bundle import OneBundle
 from app.answering.prompt import Turn
 from app.answering.trace import AnswerTrace
 from app.config import AnsweringSettings
@@ -32,7 +33,7 @@ class Asking:
     async def of(cls, core: Core, base_url: str, settings: AnsweringSettings) -> AsyncIterator[Asking]:
         client = ChatClient(base_url=base_url, api_key="", model="scripted", timeout_seconds=30)
         try:
-            yield cls(core, Answerer(settings, core.library, client))
+            yield cls(core, Answerer(OneBundle(settings, client), core.library))
         finally:
             await client.aclose()
 

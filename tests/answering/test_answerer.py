@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.answering.answerer import Answerer
+from app.answering.bundle import OneBundle
 from app.answering.prompt import PROMPT_VERSION, SYSTEM, Turn
 from app.config import AnsweringSettings
 from app.errors import ConfigurationError, IndexMissing
@@ -310,7 +311,7 @@ async def test_the_thresholds_are_the_settings(lumen: Core, model: ScriptedModel
 
 async def test_without_an_index_there_is_an_error_before_the_first_event(core: Core, model: ScriptedModel) -> None:
     client = ChatClient(base_url=model.base_url, api_key="", model="scripted", timeout_seconds=5)
-    asking = Asking(core, Answerer(AnsweringSettings(), core.library, client))
+    asking = Asking(core, Answerer(OneBundle(AnsweringSettings(), client), core.library))
     with pytest.raises(IndexMissing, match="docent index PATH"):
         await asking.ask(PORT)
     await client.aclose()
@@ -320,7 +321,7 @@ async def test_without_an_index_there_is_an_error_before_the_first_event(core: C
 
 
 async def test_the_small_model_says_nothing_false(lumen: Core, small_model: ChatClient) -> None:
-    asking = Asking(lumen, Answerer(AnsweringSettings(), lumen.library, small_model))
+    asking = Asking(lumen, Answerer(OneBundle(AnsweringSettings(), small_model), lumen.library))
     for question, fact in ((PORT, "7070"), (LOGS, "/var/log/lumen"), (OFFLINE, "5 minutes")):
         answer = await asking.ask(question)
         assert fact in answer.text

@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from app.answering.answer import Answer
 from app.answering.answerer import Answerer
+from app.answering.bundle import OneBundle
 from app.answering.prompt import SYSTEM
 from app.config import AnsweringSettings, Settings
 from app.index.indexer import IndexRequest
@@ -100,7 +101,9 @@ async def obeyed(core: Core, model: ScriptedModel, attempt: Attempt, question: s
 
 
 async def answered(core: Core, small_model: ChatClient, attempt: Attempt, question: str) -> None:
-    asking = Asking(core, Answerer(AnsweringSettings(max_passages=6, context_tokens=2000), core.library, small_model))
+    asking = Asking(
+        core, Answerer(OneBundle(AnsweringSettings(max_passages=6, context_tokens=2000), small_model), core.library)
+    )
     answer = await asking.ask(question)
     check(attempt, answer, asking.trace.stages["evidence"]["probability"])
 

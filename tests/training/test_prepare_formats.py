@@ -8,6 +8,7 @@ from contextlib import aclosing
 import pytest
 
 from app.answering.answerer import Answerer, Asked
+from app.answering.bundle import OneBundle
 from app.answering.prompt import NOT_IN_DOCS
 from app.answering.trace import AnswerTrace
 from app.config import AnsweringSettings
@@ -52,7 +53,7 @@ async def test_the_prompt_is_the_one_that_the_service_sends(corpus: Corpus, grou
         model.say("Run `ferry unpair HOST` to revoke a machine. [1]")
         client = ChatClient(base_url=model.base_url, api_key="", model="m", timeout_seconds=30)
         asked = Asked("ans_1", "conv_1", REVOKE)
-        answerer = Answerer(AnsweringSettings(), corpus.library, client)
+        answerer = Answerer(OneBundle(AnsweringSettings(), client), corpus.library)
         async with aclosing(answerer.answer(asked, [], AnswerTrace())) as events:
             async for _ in events:
                 pass

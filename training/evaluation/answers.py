@@ -11,6 +11,7 @@ import numpy as np
 
 from app.answering.answer import Answer, AnswerCompleted
 from app.answering.answerer import Answerer, Asked, new_answer_id
+from app.answering.bundle import OneBundle
 from app.answering.prompt import PROMPT_VERSION
 from app.answering.trace import AnswerTrace
 from app.config import Settings
@@ -76,7 +77,7 @@ class Asking:
     async def run(self, identity: str, client: ChatClient) -> list[Answered]:
         """One after the other, so that times are those of a service with one user."""
         settings = Settings().answering
-        answerer = Answerer(settings, self.corpus.library, client)
+        answerer = Answerer(OneBundle(settings, client), self.corpus.library)
         vectors = {one.id: self.corpus.embed([one.reference])[0] for one in self.questions if one.reference}
         found = []
         for one in self.questions:
