@@ -39,7 +39,7 @@ async def promote(body: PromoteBody, releases: Releases) -> ReleaseResponse:
     return await releases.promote(body)
 
 
-@router.post("/rollback", responses=problem_responses(400, 404, 409, 503))
+@router.post("/rollback", responses=problem_responses(404, 409, 503))
 async def rollback(releases: Releases) -> ReleaseResponse:
     """Back to the release that served before."""
     return await releases.rollback()

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from app.answering.prompt import PROMPT_VERSION
 from app.config import Settings
 from app.db import Database
-from app.errors import DocentError, InvalidInput, NotFound
+from app.errors import ConfigurationError, DocentError, InvalidInput, NotFound
 from app.index.catalog import Catalog
 from app.index.indexer import check_compatible
 from app.index.revisions import Revisions
@@ -49,20 +49,20 @@ class ReleasesService:
         """Have a release serve: index, model and thresholds at once, in one transaction.
 
         Its index is opened and its model asked before. Raises InvalidInput without a gate that passed, NotFound,
-        ReleaseConflict, IndexMissing, IndexMismatch, and ConfigurationError or EngineUnavailable of the model.
+        ReleaseConflict, IndexMissing, IndexMismatch, and EngineUnavailable where the model does not answer.
         """
         release = await self._found(body.release) if body.release else await self._new(body)
         return await self._serve(release)
 
     async def rollback(self) -> ReleaseResponse:
-        """Back to the release that served before the one in service. Raises NotFound where there is none."""
+        """Back to the release that served before the one in service. Raises ReleaseConflict where there is none."""
         _, current = await self._catalog.pointed()
         async with self._database.transaction() as session:
             earlier = [one.release_id for one in await repository.promotions(session)]
         before = earlier[earlier.index(current) + 1 :] if current in earlier else []
         previous = next((one for one in before if one != current), None)
         if previous is None:
-            raise NotFound("there is no release before the one in service: `docent release list` shows them")
+            raise ReleaseConflict("there is no release before the one in service: `docent release list` shows them")
         return await self._serve(await self._found(previous))
 
     async def _found(self, release_id: str) -> Release:
@@ -110,7 +110,10 @@ class ReleasesService:
             )
         check_compatible(row, self._settings)
         await asyncio.to_thread(self._revisions.open, row.id)
-        await self._models.client_of(release.model)
+        try:
+            await self._models.client_of(release.model)
+        except ConfigurationError as error:
+            raise ReleaseConflict(f"its model cannot be had: {error.detail}") from error
         async with self._database.transaction() as session:
             release = await session.merge(release)
             await session.flush()

@@ -95,6 +95,7 @@ def bodies(site: str, session: str, conversation_id: str, docs: str) -> dict[str
         },
         "/api/v1/admin/reindex": {"sources": [GIT_SOURCE], "full": False, "dry_run": True, "force": False},
         "/api/v1/admin/index/rollback": {"revision": None},
+        "/api/v1/admin/releases": {"gate": {"passed": True}, "thresholds": {"reply_threshold": 0.5}, "note": "tuned"},
         "/api/v1/sources/{name}/push": {"ref": "refs/heads/main"},
         "/v1/chat/completions": {
             "model": "docent",
