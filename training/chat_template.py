@@ -37,7 +37,7 @@ def missing_tokens(tokenizer: PreTrainedTokenizerBase) -> list[str]:
 def use_chatml(tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """Give `tokenizer` ChatML's template, tokens and end of text. Returns the ids that are new to it.
 
-    A model must be resized where there are some: see `model_source.load`.
+    A model must be resized where there are some: see `loading.fit_vocabulary`.
     """
     missing = missing_tokens(tokenizer)
     if missing:

@@ -9,6 +9,7 @@ from typing import Any
 import transformers
 from accelerate import PartialState
 from peft import LoraConfig
+from peft.utils.other import TrainableTokensWrapper
 from transformers import EarlyStoppingCallback, PreTrainedModel, PreTrainedTokenizerBase, Trainer, TrainerCallback
 
 from training.allocator import keep_freed_memory
@@ -21,6 +22,10 @@ from training.run_folder import RunFolder, is_main_process
 from training.schema.base import ModelSource
 from training.schema.lora import Lora
 from training.watching import Bar, Journal, Speed, peak_memory_bytes
+
+# trl's fused head asks lm_head for its bias, which peft's wrapper of trained token rows does not pass on; the heads of
+# the models that are trained here have none.
+TrainableTokensWrapper.bias = None
 
 Measured = Mapping[str, float]
 _BEFORE = "before_training"  # key of a line in metrics.jsonl
