@@ -15,7 +15,7 @@ from app.index.catalog import Catalog, Serving
 from app.index.plan import IndexRequest, Plan, plan_paths
 from app.index.report import IndexReport
 from app.index.revisions import Revisions
-from app.index.run import IndexRun, Workshop, check_compatible
+from app.index.run import IndexRun, Workshop, check_compatible, is_servable
 from app.index.search import Searcher
 from app.index.section import Skipped
 from app.index.stopping import stoppable
@@ -83,4 +83,4 @@ class _IndexLock:
         self._lock.release()
 
 
-__all__ = ["IndexReport", "IndexRequest", "Indexer", "Progress", "Skipped", "check_compatible"]
+__all__ = ["IndexReport", "IndexRequest", "Indexer", "Progress", "Skipped", "check_compatible", "is_servable"]

@@ -221,6 +221,16 @@ def check_compatible(revision: Revision, settings: Settings) -> None:
         )
 
 
+def is_servable(revision: Revision, settings: Settings, revisions: Revisions) -> bool:
+    """Whether it fits the settings and its files are there, which are opened to see."""
+    try:
+        check_compatible(revision, settings)
+        revisions.open(revision.id)
+    except DocentError:
+        return False
+    return True
+
+
 def _previous(serving: Serving, kept: frozenset[str]) -> dict[tuple[str, str], IndexedDocument]:
     return {
         (row.source, row.path): IndexedDocument(

@@ -11,7 +11,7 @@ from app.config import Settings
 from app.db import Database
 from app.errors import ConfigurationError, DocentError, InvalidInput, NotFound
 from app.index.catalog import Catalog
-from app.index.indexer import check_compatible
+from app.index.indexer import check_compatible, is_servable
 from app.index.revisions import Revisions
 from app.llm.model import Models
 from app.models.index import Revision
@@ -143,13 +143,5 @@ class ReleasesService:
             note=release.note,
             in_service=release.id == current,
             moved_on=release.id == current and release.revision_id != serving,
-            available=row is not None and await asyncio.to_thread(self._is_available, row),
+            available=row is not None and await asyncio.to_thread(is_servable, row, self._settings, self._revisions),
         )
-
-    def _is_available(self, row: Revision) -> bool:
-        try:
-            check_compatible(row, self._settings)
-            self._revisions.open(row.id)
-        except DocentError:
-            return False
-        return True

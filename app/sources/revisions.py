@@ -8,9 +8,9 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict
 
 from app.config import Settings
-from app.errors import DocentError, NotFound
+from app.errors import NotFound
 from app.index.catalog import Catalog
-from app.index.indexer import check_compatible
+from app.index.indexer import check_compatible, is_servable
 from app.index.revisions import Revisions
 from app.models.index import Revision
 
@@ -78,13 +78,5 @@ class RevisionsService:
             chunking=row.chunking,
             serves=row.id == serving,
             held=row.id == serving and await self._catalog.is_held(),
-            available=await asyncio.to_thread(self._is_available, row),
+            available=await asyncio.to_thread(is_servable, row, self._settings, self._revisions),
         )
-
-    def _is_available(self, row: Revision) -> bool:
-        try:
-            check_compatible(row, self._settings)
-            self._revisions.open(row.id)
-        except DocentError:
-            return False
-        return True
