@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from tests.training.with_torch.training_command import RECIPES, ROOT, arguments, docent_train, environment, killed, made
+from training.tiny import tiny_config
 
 pytestmark = [pytest.mark.training, pytest.mark.timeout(600)]
 
@@ -105,3 +109,35 @@ def test_a_dry_run_says_what_would_break_and_makes_nothing(tmp_path: Path) -> No
     assert (found["lora scale"], found["packing"], found["disk"]) == ("error", "error", "ok")
     assert not folder.exists()
     assert docent_train(*SFT, "--dry-run").returncode == 0
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_model_without_chatml_learns_its_tokens(tmp_path: Path, tied: bool) -> None:
+    """As Mistral is: the two tokens are new to it, and their rows are trained beside the adapter."""
+    base = without_chatml(tmp_path / "base", tied=tied)
+    plain = ["--set", "model.text=null", "--set", f"model.name={base}", "--set", "optimisation.max_steps=4"]
+    result = made(*SFT, "--set", f"output_dir={tmp_path / 'out'}", *plain)
+    metrics = result["manifest"]["metrics"]
+    assert metrics["held_out_loss"] < metrics["held_out_loss_before"]
+    exported = ["export", "--recipe", str(RECIPES / "export.yaml"), "--set", "model.text=null", "--set", "gguf=[]"]
+    done = made(*exported, "--set", f"model.name={tmp_path / 'out'}", "--set", f"output_dir={tmp_path / 'export'}")
+    assert done["made"] is True
+
+
+def without_chatml(folder: Path, *, tied: bool) -> Path:
+    """The tiny model with a tokenizer that spells ChatML's tokens in pieces."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=300, special_tokens=["<s>", "</s>"], initial_alphabet=alphabet, show_progress=False
+    )
+    tokenizer.train_from_iterator(["Ferry copies folders from one machine to another."], trainer)
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="</s>")  # noqa: S106
+    fast.save_pretrained(folder)
+    config = tiny_config(len(fast))
+    config.tie_word_embeddings = tied
+    torch.manual_seed(0)
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return folder
