@@ -80,7 +80,7 @@ def known_service(folder: Path, indexed: Path) -> Iterator[Known]:
     with ScriptedModel() as model, _receiver() as receiver:
         model.respond = lambda _: GOOD
         with Service(folder, indexed, LLM__BASE_URL=model.base_url, **SETTINGS) as service:
-            yield _known(service, folder, receiver)
+            yield _known(service, model, folder, receiver)
 
 
 class _Receiver(BaseHTTPRequestHandler):
@@ -106,7 +106,7 @@ def _receiver() -> Iterator[str]:
         thread.join()
 
 
-def _known(service: Service, folder: Path, receiver: str) -> Known:
+def _known(service: Service, model: ScriptedModel, folder: Path, receiver: str) -> Known:
     made = {
         scope: on_database(service.data_dir, lambda database, scope=scope: ApiKeys(database).create("tests", scope))
         for scope in ("chat", "tickets", "admin")
@@ -124,8 +124,7 @@ def _known(service: Service, folder: Path, receiver: str) -> Known:
     answer = call.post("/api/v1/chat/messages", json={"question": PORT}, headers=chat).json()
     finished = _ticket(service, "finished", callback_url=receiver)
     until(lambda: call.get(f"/api/v1/tickets/{finished}").json()["state"] in FINISHED)
-    cancelled = _ticket(service, "cancelled")
-    call.post(f"/api/v1/tickets/{cancelled}/cancel")
+    cancelled = _cancelled(service, model)
     until(lambda: [one["state"] for one in call.get("/api/v1/admin/callbacks").json()] == ["delivered"])
     ids = {
         "site_key": [make_site(service.data_dir, DOCS)],
@@ -133,6 +132,7 @@ def _known(service: Service, folder: Path, receiver: str) -> Known:
         "conversation_id": [answer["conversation_id"]],
         "ticket_id": [finished, cancelled],
         "job_id": [job["id"] for job in call.get("/api/v1/admin/jobs").json()],
+        "POST job_id": [job["id"] for job in call.get("/api/v1/admin/jobs?state=cancelled").json()],
         "callback_id": [one["id"] for one in call.get("/api/v1/admin/callbacks").json()],
         "name": [GIT_SOURCE],
         "DELETE name": ["second"],
@@ -141,6 +141,25 @@ def _known(service: Service, folder: Path, receiver: str) -> Known:
     assert all(ids.values()), ids
     secret = call.get(f"/api/v1/admin/sources/{GIT_SOURCE}/push-secret").json()["secret"]
     return Known(service.url, keys, ids, folder / "nothing", folder / "pages", secret)
+
+
+def _cancelled(service: Service, model: ScriptedModel) -> str:
+    """A ticket and its job, taken back while the model answers, so that the job cannot be done before."""
+    asked, go_on = threading.Event(), threading.Event()
+
+    def hold(_: str) -> str:
+        asked.set()
+        go_on.wait(60)
+        return GOOD
+
+    respond, model.respond = model.respond, hold
+    ticket = _ticket(service, "cancelled")
+    assert asked.wait(60)
+    service.client.post(f"/api/v1/tickets/{ticket}/cancel")
+    until(lambda: bool(service.client.get("/api/v1/admin/jobs?state=cancelled").json()))
+    model.respond = respond
+    go_on.set()
+    return ticket
 
 
 def _index_repository(service: Service, folder: Path) -> None:
