@@ -33,7 +33,7 @@ def refusal(folder: Path, text: str, *settings: str) -> str:
 
 @pytest.mark.parametrize("file", RECIPE_FILES, ids=lambda file: f"{file.parent.name}-{file.stem}")
 def test_every_recipe_of_the_repository_is_valid(file: Path) -> None:
-    stage = next(name for name in RECIPES if name in file.stem.split("-"))
+    stage = next(word for word in file.stem.split("-") if word in RECIPES)
     assert load_recipe(stage, file).seed >= 0
 
 
