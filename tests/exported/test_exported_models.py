@@ -43,13 +43,21 @@ class Docs:
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The packaged model as `export` writes it."""
-    folder = tmp_path_factory.mktemp("trained") / "export"
-    recipe = ROOT / "training" / "recipes" / "smollm2-135m" / "export.yaml"
-    settings = [f"output_dir={folder}", "model.name=packaged", "gguf=[q8_0]"]
+    """The packaged model after four steps of `sft`, as `export` writes it."""
+    folder = tmp_path_factory.mktemp("trained")
+    trained, exported = folder / "sft", folder / "export"
+    rows = ["data.train.path=tests/training/data/pairs.jsonl", "data.held_out_rows=8"]
+    short = ["lora.rank=16", "lora.alpha=32", "optimisation.max_steps=4", "optimisation.batch_size=4"]
+    _train("sft", f"output_dir={trained}", *rows, *short)
+    _train("export", f"output_dir={exported}", f"model.name={trained}", "gguf=[q8_0]")
+    return exported
+
+
+def _train(stage: str, *settings: str) -> None:
+    recipe = ROOT / "training" / "recipes" / "smollm2-135m" / f"{stage}.yaml"
     words = [word for setting in settings for word in ("--set", setting)]
     done = subprocess.run(
-        [str(TRAINING), "-m", "training", "export", "--recipe", str(recipe), *words],
+        [str(TRAINING), "-m", "training", stage, "--recipe", str(recipe), *words],
         cwd=ROOT,
         env={**os.environ, "HF_HUB_OFFLINE": "1"},
         capture_output=True,
@@ -57,7 +65,6 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return folder
 
 
 @pytest.fixture(scope="module")
