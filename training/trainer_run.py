@@ -12,7 +12,7 @@ from peft import LoraConfig
 from peft.utils.other import TrainableTokensWrapper
 from transformers import EarlyStoppingCallback, PreTrainedModel, PreTrainedTokenizerBase, Trainer, TrainerCallback
 
-from training.allocator import keep_freed_memory
+from training.allocator import give_back_when_short, keep_freed_memory
 from training.arguments import lora_config
 from training.chat_template import CHATML, use_chatml
 from training.checkpoints import EpochOrder, Sealing, drop_unsealed, last_sealed
@@ -54,6 +54,19 @@ def load_learner(source: ModelSource, lora: Lora | None) -> Learner:
     return Learner(model, tokenizer, lora_config(lora, model, new_tokens) if lora else None)
 
 
+class GivingBack(TrainerCallback):
+    """Keeps what the allocator holds from crowding out the rest of the machine, after each pass forward."""
+
+    def on_substep_end(self, *_: object, **__: object) -> None:
+        give_back_when_short()
+
+    def on_step_end(self, *_: object, **__: object) -> None:
+        give_back_when_short()
+
+    def on_prediction_step(self, *_: object, **__: object) -> None:
+        give_back_when_short()
+
+
 @dataclass(slots=True)
 class Watch:
     """Callbacks of one run, and what they saw."""
@@ -70,7 +83,7 @@ class Watch:
     @property
     def callbacks(self) -> list[TrainerCallback]:
         stopping = [EarlyStoppingCallback(self.patience)] if self.patience else []
-        return [self.speed, self.journal, Sealing(), EpochOrder(), Bar(self.label), *stopping]
+        return [self.speed, self.journal, Sealing(), EpochOrder(), GivingBack(), Bar(self.label), *stopping]
 
 
 @dataclass(frozen=True, slots=True)
