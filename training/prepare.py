@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import resource
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -16,7 +15,7 @@ from app.index.embedding import Embedder
 from app.index.section import Chunk
 from training.corpus import Corpus, open_corpus, read_chunks
 from training.errors import SourceError
-from training.filters.funnel import Funnel, apply_filters
+from training.filters.funnel import Funnel, apply_filters, keep_all
 from training.filters.judging import judge_pairs
 from training.filters.report import write_funnel
 from training.formats.collecting import FormatRows, token_counter
@@ -128,18 +127,13 @@ async def _prepare(recipe: PrepareRecipe, run: RunFolder) -> Mapping[str, Any]:
 async def _filtered(
     recipe: PrepareRecipe, run: RunFolder, pairs: Sequence[Pair], corpus: Corpus, questions: Sequence[str]
 ) -> Funnel:
-    """Without filters every pair is kept, and those of nobody told chunk stand where the search puts them."""
-    if recipe.filters is not None:
+    if recipe.filters is None:
+        return await keep_all(pairs, corpus)
 
-        async def judging(shown: Mapping[Pair, Sequence[Chunk]], how: Judge) -> Mapping[Pair, str]:
-            return await judge_pairs(shown, how, run.path / "judge", recipe.seed)
+    async def judging(shown: Mapping[Pair, Sequence[Chunk]], how: Judge) -> Mapping[Pair, str]:
+        return await judge_pairs(shown, how, run.path / "judge", recipe.seed)
 
-        return await apply_filters(pairs, corpus, recipe.filters, questions, judging)
-    located = []
-    for pair in pairs:
-        found = [] if pair.chunks else await corpus.search(f"{pair.question} {pair.answer}", 1)
-        located.append(dataclasses.replace(pair, chunks=(found[0].chunk.id,)) if found else pair)
-    return Funnel(kept=located, steps=[])
+    return await apply_filters(pairs, corpus, recipe.filters, questions, judging)
 
 
 def read_pairs(files: Sequence[Rows]) -> list[Pair]:

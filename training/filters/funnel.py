@@ -93,6 +93,16 @@ async def apply_filters(
     return funnel
 
 
+async def keep_all(pairs: Sequence[Pair], corpus: Corpus) -> Funnel:
+    """No filter: each pair with the chunks and quotes that `apply_filters` gives it where it keeps it.
+
+    So a pair stands in the same section, and on the same side of the split, whether it is filtered or not. Holds for
+    the default `depth`, which is what is retrieved here.
+    """
+    grounds = await _grounds(pairs, corpus, FilterSettings().depth)
+    return Funnel([grounds.filled(pair) for pair in pairs], [])
+
+
 def _step(funnel: Funnel, name: str, reason: Reason) -> None:
     step = FunnelStep(name, len(funnel.kept))
     kept = []

@@ -13,7 +13,7 @@ from app.index.section import Chunk
 from training.corpus import Corpus, open_corpus
 from training.filters.__main__ import main
 from training.filters.duplicates import NearQuestions, jaccard
-from training.filters.funnel import Funnel, apply_filters
+from training.filters.funnel import Funnel, apply_filters, keep_all
 from training.pair import Pair
 from training.schema.filters import FilterSettings, Judge
 
@@ -75,6 +75,21 @@ async def test_kept_pairs_come_back_with_verbatim_quotes_of_their_chunks(corpus:
     for pair in funnel.kept:
         assert pair.quotes
         assert all(any(quote in corpus.by_id[one].text for one in pair.chunks) for quote in pair.quotes)
+
+
+async def test_a_pair_stands_where_it_does_whether_it_is_filtered_or_not(corpus: Corpus) -> None:
+    asked_elsewhere = [  # a search for both finds the page of the question first, the answer stands on another
+        ("When does a paused schedule run again?", "Ferry encrypts every block with a key."),
+        ("What is a checksum mismatch to a schedule?", "Run `ferry schedule pause NAME` to pause a schedule."),
+    ]
+    pairs = numbered(*GOOD, *asked_elsewhere, BAD["near-duplicate"])
+    off = FilterSettings(grounding=0, round_trip=0, self_standing=False, commands=False, min_language=0)
+    filtered = (await apply_filters(pairs, corpus, off, ())).kept
+    every = (await keep_all(pairs, corpus)).kept
+    assert [pair.row for pair in filtered] == [1, 2, 3, 4, 5]
+    assert every[:5] == filtered
+    assert [corpus.by_id[pair.chunks[0]].path for pair in every[3:5]] == ["security.md", "schedule.md"]
+    assert len(every) == len(pairs)
 
 
 async def test_what_a_pair_came_with_is_left_as_it_is(corpus: Corpus) -> None:
