@@ -12,7 +12,7 @@ import torch
 
 from training.errors import SourceError
 from training.preflight.finding import Finding
-from training.rows import as_chat, read_rows
+from training.rows import as_chat, read_as
 from training.schema.stages import Compression
 
 _SCRIPT = Path(__file__).with_name("llm_compressor_run.py")
@@ -33,7 +33,7 @@ def calibration_texts(how: Compression) -> list[str]:
     """What AWQ finds its scales on: the said parts of the rows, for the template adds little. Raises SourceError."""
     if how.calibration is None:
         return []
-    chats = [as_chat(row, "") for row in read_rows(how.calibration)]
+    chats = read_as(how.calibration, lambda row, _: as_chat(row))
     return ["\n\n".join(str(message["content"]) for message in chat) for chat in chats]
 
 

@@ -41,23 +41,38 @@ class Pair:
 
 
 def pair_from(row: Mapping[str, Any], number: int) -> Pair:
-    """A pair of a row that has at least question and answer. Raises SourceError with the row's number."""
+    """A pair of a row that has at least question and answer. Raises SourceError with what is wrong with the row."""
     question, answer = row.get("question"), row.get("answer")
     if not isinstance(question, str) or not isinstance(answer, str):
-        raise SourceError(f"row {number} has no question and answer (it has: {', '.join(sorted(map(str, row)))})")
+        raise SourceError(f"has no question and answer (it has: {', '.join(sorted(map(str, row)))})")
     kind = row.get("kind") or "answerable"
     if kind not in _KINDS:
-        raise SourceError(f"row {number} is of no known kind ({', '.join(_KINDS)}): {kind}")
+        raise SourceError(f"is of no known kind ({', '.join(_KINDS)}): {kind}")
     split = row.get("split") or ""
     if split not in _SPLITS:
-        raise SourceError(f"row {number} is of no known split (train, held_out): {split}")
+        raise SourceError(f"is of no known split (train, held_out): {split}")
     return Pair(
-        row=int(row.get("row") or number),
+        row=_whole(row, "row") or number,
         question=question.strip(),
         answer=answer.strip(),
         kind=cast("Kind", kind),
-        chunks=tuple(row.get("chunks") or ()),
-        quotes=tuple(row.get("quotes") or ()),
-        depth=int(row.get("depth") or 0),
+        chunks=_texts(row, "chunks"),
+        quotes=_texts(row, "quotes"),
+        depth=_whole(row, "depth"),
         split=cast("Split", split),
     )
+
+
+def _whole(row: Mapping[str, Any], name: str) -> int:
+    """0 where the row does not say it. A CSV file has numbers as texts."""
+    value = row.get(name) or 0
+    if isinstance(value, int) or (isinstance(value, str) and value.strip().isdecimal()):
+        return int(value)
+    raise SourceError(f"has a `{name}` that is no whole number: {value}")
+
+
+def _texts(row: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    value = row.get(name) or []
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return tuple(value)
+    raise SourceError(f"has `{name}` that are no list of texts: {str(value)[:60]}")

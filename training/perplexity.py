@@ -17,7 +17,7 @@ from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from training.errors import SourceError
-from training.rows import Chat, as_chat, held_apart, located_path, read_rows
+from training.rows import Chat, as_chat, held_apart, located_path, read_as
 from training.run_folder import is_main_process
 from training.schema.held_out import HeldOut
 
@@ -55,8 +55,10 @@ def held_out_texts(data: HeldOut) -> str | list[Chat]:
         try:
             return path.read_text(encoding="utf-8")
         except UnicodeDecodeError as error:
-            raise SourceError(f"{path} is no UTF-8 text") from error
-    chats = [as_chat(row, data.system) for row in read_rows(data)]
+            raise SourceError(f"{path} is no UTF-8 text: save the file as UTF-8") from error
+        except OSError as error:
+            raise SourceError(f"{path} cannot be read: {error.strerror}") from error
+    chats = read_as(data, lambda row, _: as_chat(row, data.system))
     return held_apart(chats, data.held_out_rows, data.split_seed)[1] if data.held_out_rows else chats
 
 

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 from training.errors import SourceError
-from training.rows import Chat, held_out_places, normalised, read_rows
+from training.rows import (
+    Chat,
+    as_message,
+    asked_in,
+    columns,
+    held_out_places,
+    read_as,
+    refuse_same_questions,
+)
 from training.schema.data import PreferenceData, Rows
 
 # Of argilla/distilabel-intel-orca-dpo-pairs: the judge's score of the chosen answer, its verdict on the pair, and
@@ -25,11 +34,13 @@ class Preference(TypedDict):
 def preference_rows(data: PreferenceData) -> tuple[list[Preference], list[Preference]]:
     """Train and held-out pairs. Pairs of one question are on one side; order is that of the files.
 
-    Raises SourceError for rows of no known shape, and where the filter leaves nothing.
+    Raises SourceError for rows of no known shape, where the filter leaves nothing, and where both files ask the same.
     """
     pairs = _pairs(data.train, data.min_chosen_score)
     if data.held_out is not None:
-        return pairs, _pairs(data.held_out, data.min_chosen_score)
+        held_out = _pairs(data.held_out, data.min_chosen_score)
+        refuse_same_questions(data.train, map(_question, pairs), data.held_out, map(_question, held_out))
+        return pairs, held_out
     chosen = held_out_places([_question(pair) for pair in pairs], data.held_out_rows, data.split_seed)
     train = [pair for place, pair in enumerate(pairs) if place not in chosen]
     return train, [pairs[place] for place in sorted(chosen)]
@@ -38,7 +49,7 @@ def preference_rows(data: PreferenceData) -> tuple[list[Preference], list[Prefer
 def as_preference(row: Mapping[str, Any]) -> Preference:
     """A row of any known shape. Raises SourceError with the columns of one that has none of them."""
     if not all(row.get(key) for key in ("chosen", "rejected")):
-        raise SourceError(f"a row has no chosen and rejected answer (it has: {', '.join(sorted(map(str, row)))})")
+        raise SourceError(f"has no chosen and rejected answer (it has: {columns(row)})")
     chosen, rejected = (_messages(row[key], "assistant") for key in ("chosen", "rejected"))
     prompt = _prompt(row)
     if prompt is None:  # whole conversations, of which the part that both share is the prompt
@@ -47,7 +58,7 @@ def as_preference(row: Mapping[str, Any]) -> Preference:
     if prompt == chosen[: len(prompt)] == rejected[: len(prompt)]:  # whole conversations beside their prompt
         chosen, rejected = chosen[len(prompt) :], rejected[len(prompt) :]
     if not prompt or not chosen or not rejected:
-        raise SourceError("a row has no question before its answers, or both answers are the same")
+        raise SourceError("has no question before its answers, or both answers are the same")
     return {"prompt": prompt, "chosen": chosen, "rejected": rejected}
 
 
@@ -58,20 +69,28 @@ def passes(row: Mapping[str, Any], min_chosen_score: float) -> bool:
     """
     missing = [key for key in (_STATUS, _SCORE, _CONTAMINATED) if key not in row]
     if missing:
-        raise SourceError(f"min_chosen_score needs the column {missing[0]}, which the rows lack: set it to null")
-    score = row[_SCORE]
-    scored = score is not None and score != "" and float(score) >= min_chosen_score
+        raise SourceError(f"lacks the column {missing[0]}, which min_chosen_score needs: set that to null")
+    scored = _score(row[_SCORE]) >= min_chosen_score
     return scored and row[_STATUS] != "tie" and str(row[_CONTAMINATED]).lower() not in {"true", "1"}
+
+
+def _score(value: object) -> float:
+    """Below all others where there is none. Raises SourceError for what is no number."""
+    try:
+        return -math.inf if value is None or value == "" else float(str(value))
+    except ValueError as error:
+        raise SourceError(f"has a {_SCORE} that is no number: {value}") from error
 
 
 def _pairs(rows: Rows, min_chosen_score: float | None) -> list[Preference]:
     """Without rows of which an answer is empty: published sets have some."""
-    found: Iterable[Mapping[str, Any]] = [
-        row for row in read_rows(rows) if row.get("chosen") != "" and row.get("rejected") != ""
-    ]
-    if min_chosen_score is not None:
-        found = [row for row in found if passes(row, min_chosen_score)]
-    pairs = [as_preference(row) for row in found]
+
+    def made(row: Mapping[str, Any], _: int) -> Preference | None:
+        if row.get("chosen") == "" or row.get("rejected") == "":
+            return None
+        return as_preference(row) if min_chosen_score is None or passes(row, min_chosen_score) else None
+
+    pairs = [pair for pair in read_as(rows, made) if pair is not None]
     if not pairs:
         what = "has two answers" if min_chosen_score is None else f"has a chosen_score of {min_chosen_score} or more"
         raise SourceError(f"{rows.path}: no row {what} and is no tie")
@@ -97,9 +116,9 @@ def _messages(value: object, role: str) -> Chat:
     """Messages as they are, a text as the one message of `role`."""
     if isinstance(value, str):
         return [{"role": role, "content": value.strip()}]
-    if isinstance(value, Sequence) and all(isinstance(one, Mapping) and "content" in one for one in value):
-        return [{"role": str(one.get("role") or role), "content": str(one["content"])} for one in value]
-    raise SourceError(f"a prompt or answer is neither text nor messages: {str(value)[:80]}")
+    if isinstance(value, Sequence):
+        return [as_message(one, role) for one in value]
+    raise SourceError(f"has a prompt or answer that is neither text nor messages: {str(value)[:80]}")
 
 
 def _shared(one: Chat, other: Chat) -> int:
@@ -111,4 +130,4 @@ def _shared(one: Chat, other: Chat) -> int:
 def _question(pair: Preference) -> str:
     """What was asked last; prompts of the same question stay together whatever passages stand with it."""
     asked = next((turn["content"] for turn in reversed(pair["prompt"]) if turn["role"] == "user"), "")
-    return normalised(asked.rpartition("\n\nQuestion: ")[2])
+    return asked_in(asked)

@@ -25,7 +25,7 @@ from training.formats.rejecting import api_key
 from training.model_source import find
 from training.pair import Pair, pair_from
 from training.preflight.finding import Finding
-from training.rows import located_docs, read_rows, rows_hash
+from training.rows import Row, located_docs, read_as, rows_hash
 from training.run_folder import RunFolder
 from training.schema.data import Rows
 from training.schema.filters import Judge
@@ -38,7 +38,7 @@ _PASSAGE_TOKENS = 40  # of the number, title and headings over a passage, at mos
 
 def preflight(recipe: PrepareRecipe) -> list[Finding]:
     """Reads the rows and cuts the docs into chunks; embeds nothing, asks no model."""
-    pairs = read_pairs(recipe.pairs)
+    pairs = read_pairs(recipe)
     findings = [Finding("ok", "pairs", f"{len(pairs)} in {len(recipe.pairs)} files")]
     questions = evaluation_questions(recipe.evaluation)
     if questions:
@@ -52,7 +52,7 @@ def preflight(recipe: PrepareRecipe) -> list[Finding]:
     else:
         findings.append(Finding("ok", "docs", f"{len(chunks)} chunks"))
     if recipe.outcomes:
-        rows = [judged(row, number) for rows in recipe.outcomes for number, row in enumerate(read_rows(rows), 1)]
+        rows = [one for rows in recipe.outcomes for one in read_as(rows, lambda row, _: judged(row))]
         used = sum(not isinstance(one, str) for one in rows)
         findings.append(Finding("ok", "outcomes", f"{used} of {len(rows)} have a draft and what was sent instead"))
     if recipe.filters is not None and recipe.filters.judge is not None:
@@ -84,7 +84,7 @@ def main(recipe: PrepareRecipe, run: RunFolder) -> Mapping[str, Any]:
 
 
 async def _prepare(recipe: PrepareRecipe, run: RunFolder) -> Mapping[str, Any]:
-    pairs, questions = read_pairs(recipe.pairs), evaluation_questions(recipe.evaluation)
+    pairs, questions = read_pairs(recipe), evaluation_questions(recipe.evaluation)
     async with open_corpus(located_docs(recipe.docs), run.path / "corpus") as corpus:
         funnel = await _filtered(recipe, run, pairs, corpus, questions)
         write_funnel(funnel, run.staging)
@@ -136,19 +136,27 @@ async def _filtered(
     return await apply_filters(pairs, corpus, recipe.filters, questions, judging)
 
 
-def read_pairs(files: Sequence[Rows]) -> list[Pair]:
-    """Of all files. Raises SourceError for a row without question and answer."""
-    return [pair_from(row, number) for rows in files for number, row in enumerate(read_rows(rows), start=1)]
+def read_pairs(recipe: PrepareRecipe) -> list[Pair]:
+    """Of all files. Raises SourceError with file and number of a row that is no pair."""
+    made = pair_from if recipe.filters is not None else _whole_pair
+    return [pair for rows in recipe.pairs for pair in read_as(rows, made)]
+
+
+def _whole_pair(row: Row, number: int) -> Pair:
+    pair = pair_from(row, number)
+    if not pair.question or not pair.answer:
+        raise SourceError("has an empty question or answer, which the filters would drop: take it out, or filter")
+    return pair
 
 
 def evaluation_questions(files: Sequence[Rows]) -> list[str]:
-    questions = []
-    for rows in files:
-        for number, row in enumerate(read_rows(rows), start=1):
-            if not isinstance(row.get("question"), str):
-                raise SourceError(f"{rows.path}: row {number} has no `question`, so nothing can be kept apart from it")
-            questions.append(row["question"])
-    return questions
+    return [question for rows in files for question in read_as(rows, lambda row, _: _question(row))]
+
+
+def _question(row: Row) -> str:
+    if not isinstance(row.get("question"), str):
+        raise SourceError("has no `question`, so nothing can be kept apart from it")
+    return str(row["question"])
 
 
 def _made_from(recipe: PrepareRecipe) -> list[str]:

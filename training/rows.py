@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import os
 import random
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from training.errors import SourceError
 from training.fingerprint import data_hash
+from training.row_files import ENDINGS, file_rows
 from training.schema.data import Replay, Rows, SftData
 from training.schema.docs import Docs
 
 Row = dict[str, Any]
 Chat = list[dict[str, str]]
+MadeT = TypeVar("MadeT")
 
 
 def located_path(rows: Rows) -> Path | None:
@@ -29,7 +29,7 @@ def located_path(rows: Rows) -> Path | None:
     path = Path(text).expanduser()
     if path.exists():
         return path
-    if path.suffix in {".csv", ".jsonl"} or text.startswith((".", "/", "~")) or text.count("/") > 1:
+    if path.suffix in ENDINGS or text.startswith((".", "/", "~")) or text.count("/") > 1:
         raise SourceError(f"there is no file {path}")
     return None
 
@@ -56,32 +56,27 @@ def read_rows(rows: Rows) -> list[Row]:
     return found
 
 
+def read_as(rows: Rows, made: Callable[[Row, int], MadeT]) -> list[MadeT]:
+    """What `made` makes of each row and its number, from 1.
+
+    A SourceError of `made` says what the row has or lacks ("has no question"); it is raised with file and number.
+    """
+    found = []
+    for number, row in enumerate(read_rows(rows), start=1):
+        try:
+            found.append(made(row, number))
+        except SourceError as error:
+            raise SourceError(f"{rows.path}: row {number} {error.detail}") from error
+    return found
+
+
 def _every_row(rows: Rows) -> Iterable[Row]:
     path = located_path(rows)
-    if path is not None and path.suffix == ".csv":
-        return _csv_rows(path)
-    if path is not None and path.suffix == ".jsonl":
-        return _jsonl_rows(path)
+    if path is not None and path.suffix in ENDINGS:
+        return file_rows(path)
+    if path is not None and path.is_file():
+        raise SourceError(f"{path} is neither a .csv nor a .jsonl file: rows are read of these, and of saved folders")
     return _dataset_rows(rows, path)
-
-
-def _csv_rows(path: Path) -> Iterable[Row]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        yield from csv.DictReader(file)
-
-
-def _jsonl_rows(path: Path) -> Iterable[Row]:
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise SourceError(f"{path}:{number} is no JSON: {error}") from error
-            if not isinstance(row, dict):
-                raise SourceError(f"{path}:{number} is no JSON object")
-            yield row
 
 
 def _dataset_rows(rows: Rows, path: Path | None) -> Iterable[Row]:
@@ -91,18 +86,44 @@ def _dataset_rows(rows: Rows, path: Path | None) -> Iterable[Row]:
         found = datasets.load_dataset(rows.path, split=rows.split) if path is None else datasets.load_from_disk(path)
     except (OSError, ValueError) as error:  # its errors for a missing hub, data set or split
         raise SourceError(f"{rows.path} cannot be loaded: {' '.join(str(error).split())}") from error
-    return found[rows.split] if isinstance(found, datasets.DatasetDict) else found
+    if not isinstance(found, datasets.DatasetDict):
+        return found
+    if rows.split not in found:
+        raise SourceError(f"{rows.path} has no split {rows.split}: set `split` to one of {', '.join(found)}")
+    return found[rows.split]
 
 
 def as_chat(row: Row, system: str = "") -> Chat:
-    """The messages of a row, or those of its question and answer. Raises SourceError where it has neither."""
+    """The messages of a row, or those of its question and answer. Raises SourceError for what nobody can learn from."""
     if isinstance(row.get("messages"), list):
-        return [{"role": str(one["role"]), "content": str(one["content"])} for one in row["messages"]]
+        chat = [as_message(one) for one in row["messages"]]
+    else:
+        chat = _asked_and_answered(row, system)
+    if not chat:
+        raise SourceError("has no message in `messages`")
+    if blank := next((one["role"] for one in chat if one["role"] != "system" and not one["content"].strip()), None):
+        raise SourceError(f"has an empty message of the {blank}")
+    return chat
+
+
+def as_message(value: object, role: object = None) -> dict[str, str]:
+    """A message with its role, or where it names none with `role`. Raises SourceError where it has no such texts."""
+    named = (value.get("role") or role, value.get("content")) if isinstance(value, Mapping) else ()
+    if not named or not all(isinstance(text, str) for text in named):
+        raise SourceError(f"has a message without role and content in words: {str(value)[:80]}")
+    return {"role": str(named[0]), "content": str(named[1])}
+
+
+def _asked_and_answered(row: Row, system: str) -> Chat:
     if not isinstance(row.get("question"), str) or not isinstance(row.get("answer"), str):
-        raise SourceError(f"a row has neither messages nor question and answer: {', '.join(sorted(map(str, row)))}")
+        raise SourceError(f"has neither messages nor question and answer (it has: {columns(row)})")
     opening = [{"role": "system", "content": system}] if system else []
     asked = {"role": "user", "content": row["question"].strip()}
     return [*opening, asked, {"role": "assistant", "content": row["answer"].strip()}]
+
+
+def columns(row: Mapping[str, Any]) -> str:
+    return ", ".join(sorted(map(str, row)))
 
 
 def normalised(text: str) -> str:
@@ -114,8 +135,22 @@ def normalised(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.lower()))
 
 
+def asked_in(content: str) -> str:
+    r"""The normalised question of what a user says, without the passages before it in the service's prompt.
+
+    >>> asked_in("Passages:\n\n[1] Lamp\ntext\n\nQuestion: How do I dim it?")
+    'how do i dim it'
+    """
+    return normalised(content.rpartition("\n\nQuestion: ")[2])
+
+
 def _first_question(chat: Chat) -> str:
-    return normalised(next((turn["content"] for turn in chat if turn["role"] == "user"), ""))
+    return next((asked_in(turn["content"]) for turn in chat if turn["role"] == "user"), "")
+
+
+def _questions(chat: Chat) -> str:
+    """All that is asked in it: chats that only open alike ("Hi") are not the same."""
+    return "\n".join(asked_in(turn["content"]) for turn in chat if turn["role"] == "user")
 
 
 def held_apart(chats: Sequence[Chat], held_out: int, seed: int) -> tuple[list[Chat], list[Chat]]:
@@ -142,16 +177,38 @@ def held_out_places(questions: Sequence[str], held_out: int, seed: int) -> set[i
 
 
 def sft_chats(data: SftData, seed: int) -> tuple[list[Chat], list[Chat]]:
-    """Train (replay mixed in) and held-out chats. seed: which rows are replayed."""
-    chats = [as_chat(row, data.system) for row in read_rows(data.train)]
+    """Train (replay mixed in) and held-out chats. seed: which rows are replayed.
+
+    Rows to replay that ask what is held out are none. Raises SourceError where `train` and `held_out` ask the same.
+    """
+    chats = _chats(data.train, data.system)
     if data.held_out is None:
         train, held_out = held_apart(chats, data.held_out_rows, data.split_seed)
     else:
-        train, held_out = chats, [as_chat(row, data.system) for row in read_rows(data.held_out)]
-    return [*train, *(_replayed(data.replay, len(train), seed) if data.replay else [])], held_out
+        train, held_out = chats, _chats(data.held_out, data.system)
+        refuse_same_questions(data.train, map(_questions, train), data.held_out, map(_questions, held_out))
+    return [*train, *(_replayed(data.replay, train, held_out, seed) if data.replay else [])], held_out
 
 
-def _replayed(replay: Replay, train: int, seed: int) -> list[Chat]:
-    chats = [as_chat(row) for row in read_rows(replay)]
-    wanted = round(train * replay.share / (1 - replay.share))
+def refuse_same_questions(train: Rows, asked: Iterable[str], held_out: Rows, kept_back: Iterable[str]) -> None:
+    """Raises SourceError with counts and the first of the normalised questions that stand in both files."""
+    places = {question: number for number, question in reversed(list(enumerate(kept_back, start=1)))}
+    places.pop("", None)  # nothing is asked
+    both = [(number, places[question]) for number, question in enumerate(asked, start=1) if question in places]
+    if both:
+        number, other = both[0]
+        raise SourceError(
+            f"{len(both)} rows of {train.path} ask what is held out in {held_out.path}, the first is row {number}, "
+            f"which asks as row {other} there: take them out of one of the files, or split anew with `prepare`"
+        )
+
+
+def _chats(rows: Rows, system: str) -> list[Chat]:
+    return read_as(rows, lambda row, _: as_chat(row, system))
+
+
+def _replayed(replay: Replay, train: Sequence[Chat], held_out: Sequence[Chat], seed: int) -> list[Chat]:
+    kept_back = {_questions(chat) for chat in held_out}
+    chats = [chat for chat in _chats(replay, "") if _questions(chat) not in kept_back]
+    wanted = round(len(train) * replay.share / (1 - replay.share))
     return random.Random(seed).sample(chats, min(wanted, len(chats)))  # noqa: S311

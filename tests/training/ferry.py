@@ -11,7 +11,7 @@ import pytest_asyncio
 from training.corpus import Corpus, open_corpus
 from training.formats.citing import Grounds
 from training.pair import Pair, pair_from
-from training.rows import read_rows
+from training.rows import read_as
 from training.schema.data import Rows
 from training.splitting import Placed, Side
 
@@ -32,7 +32,7 @@ def placed(question: str, answer: str, chunk: str, *, side: Side = "train", **gi
 
 
 def pairs() -> list[Pair]:
-    return [pair_from(row, number) for number, row in enumerate(read_rows(Rows(path=str(PAIRS))), start=1)]
+    return read_as(Rows(path=str(PAIRS)), pair_from)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

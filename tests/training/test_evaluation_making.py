@@ -144,5 +144,5 @@ def test_tickets_become_labelled_questions(tmp_path: Path) -> None:
 def test_a_line_that_is_no_ticket_is_named(tmp_path: Path) -> None:
     path = tmp_path / "tickets.jsonl"
     path.write_text('{"result": "yes"}\n')
-    with pytest.raises(SourceError, match="line 1 is no ticket"):
+    with pytest.raises(SourceError, match="row 1 is no ticket"):
         questions_of_tickets(path, FERRY)

@@ -80,7 +80,7 @@ def test_rows_with_an_empty_answer_are_left_out(tmp_path: Path) -> None:
 
 def test_a_filter_on_rows_without_scores_names_the_column(tmp_path: Path) -> None:
     rows = lines(tmp_path / "a.jsonl", [{"question": "a", "chosen": "b", "rejected": "c"}] * 2)
-    with pytest.raises(SourceError, match="needs the column status"):
+    with pytest.raises(SourceError, match=r"a\.jsonl: row 1 lacks the column status"):
         preference_rows(PreferenceData(train=rows, held_out_rows=1, min_chosen_score=8))
 
 
@@ -115,3 +115,5 @@ def test_held_out_rows_of_a_file_of_their_own(tmp_path: Path) -> None:
     assert [side[0]["prompt"][0]["content"] for side in sides] == ["a", "b"]
     with pytest.raises(ValidationError, match="give one of"):
         PreferenceData(train=train)
+    with pytest.raises(SourceError, match=r"1 rows of .* ask what is held out"):
+        preference_rows(PreferenceData(train=train, held_out=train))

@@ -58,7 +58,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_a_row_of_other_columns_is_refused() -> None:
-    with pytest.raises(SourceError, match="neither messages nor question and answer: text"):
+    with pytest.raises(SourceError, match=r"^has neither messages nor question and answer \(it has: text\)"):
         as_chat({"text": "x"})
 
 
@@ -92,3 +92,47 @@ def test_replayed_rows_are_their_share_of_the_mix(tmp_path: Path) -> None:
     replayed = [one for one in train if one[0]["content"].startswith("general")]
     assert len(replayed) / len(train) == pytest.approx(0.2)
     assert all(one[0]["content"].startswith("own") for one in held_out)
+
+
+def split(folder: Path, train: list[object], held_out: list[object]) -> SftData:
+    return SftData(
+        train=Rows(path=str(lines(folder / "train.jsonl", *train))),
+        held_out=Rows(path=str(lines(folder / "held_out.jsonl", *held_out))),
+    )
+
+
+def asked(question: str) -> dict[str, str]:
+    return {"question": question, "answer": "a"}
+
+
+def test_a_question_in_both_files_is_refused_with_its_rows(tmp_path: Path) -> None:
+    both = [asked("Which port?"), asked("And this?"), asked("which PORT")]
+    data = split(tmp_path, [asked("Only here?"), *both], [asked("Only there?"), asked("Which  port")])
+    with pytest.raises(SourceError, match=r"2 rows of .*train\.jsonl ask .*, the first is row 2, .* row 2 there"):
+        sft_chats(data, 1)
+    sft_chats(split(tmp_path, [asked("Only here?")], [asked("Only there?")]), 1)
+
+
+def test_the_passages_before_a_question_make_it_no_other(tmp_path: Path) -> None:
+    rows = [{"messages": chat(f"Passages:\n\n[1] Page\ntext {number}\n\nQuestion: Which port?")} for number in range(2)]
+    with pytest.raises(SourceError, match="1 rows of"):
+        sft_chats(split(tmp_path, rows[:1], rows[1:]), 1)
+    with_others = [*rows, *({"messages": chat(f"other {number}")} for number in range(6))]
+    one = SftData(train=Rows(path=str(lines(tmp_path / "one.jsonl", *with_others))), held_out_rows=2)
+    for seed in range(10):
+        sides = sft_chats(one.model_copy(update={"split_seed": seed}), 1)
+        about_port = [sum("Which port?" in one[0]["content"] for one in side) for side in sides]
+        assert sorted(about_port) == [0, 2]
+
+
+def test_chats_that_only_open_alike_may_stand_on_both_sides(tmp_path: Path) -> None:
+    two = [{"messages": [*chat("Hi", "Hello."), *chat(question)]} for question in ("Which port?", "Which path?")]
+    train, held_out = sft_chats(split(tmp_path, two[:1], two[1:]), 1)
+    assert (len(train), len(held_out)) == (1, 1)
+
+
+def test_a_row_to_replay_that_asks_what_is_held_out_is_none(tmp_path: Path) -> None:
+    data = split(tmp_path, [asked(f"own {n}") for n in range(8)], [asked("Which port?")])
+    general = lines(tmp_path / "general.jsonl", asked("which port"), asked("general"))
+    train, _ = sft_chats(data.model_copy(update={"replay": Replay(path=str(general), share=0.5)}), 1)
+    assert [one[0]["content"] for one in train[8:]] == ["general"]

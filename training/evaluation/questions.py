@@ -46,6 +46,8 @@ def _question(path: Path, number: int, row: Mapping[str, Any]) -> Question:
     if not isinstance(text, str) or not text.strip():
         raise SourceError(f"{path}: row {number} has no question")
     named = row.get("files") or row.get("source") or []
+    if not isinstance(named, str | list):
+        raise SourceError(f"{path}: row {number}: files is {named!r}, and no list of pages")
     files = tuple(named.split(";")) if isinstance(named, str) else tuple(map(str, named))
     kind = row.get("kind") or ("answerable" if files else "unanswerable")
     if kind not in KINDS:

@@ -15,11 +15,15 @@ from training.rows import read_rows
 from training.schema.data import Rows
 
 
+class _Citation(BaseModel):
+    chunk_id: str = ""
+
+
 class _Result(BaseModel):
     question: str
     text: str
     questions: list[Any] = []
-    citations: list[dict[str, Any]] = []
+    citations: list[_Citation] = []
 
 
 class _Outcome(BaseModel):
@@ -46,7 +50,7 @@ def questions_of_tickets(path: Path, docs: Path) -> tuple[list[dict[str, Any]], 
         try:
             ticket = _Ticket.model_validate(row)
         except ValidationError as error:
-            raise SourceError(f"{path}: line {number} is no ticket of the tickets API") from error
+            raise SourceError(f"{path}: row {number} is no ticket of the tickets API") from error
         question = _labelled(ticket, number, pages)
         if isinstance(question, str):
             counts[question] = counts.get(question, 0) + 1
@@ -66,7 +70,7 @@ def _labelled(ticket: _Ticket, number: int, pages: Mapping[str, str]) -> dict[st
     sent = result.text if outcome.outcome == "accepted" else (outcome.text or "")
     if not sent.strip():
         return "what was sent is not known"
-    files = sorted({pages[one["chunk_id"]] for one in result.citations if one.get("chunk_id") in pages})
+    files = sorted({pages[one.chunk_id] for one in result.citations if one.chunk_id in pages})
     if not files:
         return "it cites no page that the docs still have"
     return {

@@ -28,7 +28,7 @@ from training.filters.grounding import Weights, features
 from training.filters.passages import Shelf
 from training.filters.report import write_funnel
 from training.pair import Pair, pair_from
-from training.rows import read_rows
+from training.rows import read_as
 from training.schema.data import Rows
 from training.schema.filters import FilterSettings
 
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 async def _run(given: argparse.Namespace) -> None:
-    pairs = [pair_from(row, number) for number, row in enumerate(read_rows(Rows(path=str(given.pairs))), start=1)]
+    pairs = read_as(Rows(path=str(given.pairs)), pair_from)
     verdicts = read_verdicts(given.labels)
     with tempfile.TemporaryDirectory() as data_dir:
         async with open_corpus(given.docs, Path(data_dir)) as corpus:

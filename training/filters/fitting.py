@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import math
 from collections.abc import Sequence
@@ -14,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import SourceError
+from training.rows import Row, read_as
+from training.schema.data import Rows
 
 Array = NDArray[np.float64]
 _RIDGE = 3.0
@@ -42,14 +43,15 @@ class Verdict:
 
 
 def read_verdicts(path: Path) -> dict[int, Verdict]:
-    """By row, from 1; the file counts from 0. Raises SourceError where there is no such file."""
-    if not path.is_file():
-        raise SourceError(f"there is no file {path}")
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = [
-            Verdict(int(row["row"]) + 1, row["verdict"], row["self_standing"] == "yes") for row in csv.DictReader(file)
-        ]
-    return {one.row: one for one in rows}
+    """By row, from 1; the file counts from 0. Raises SourceError with file and row of what is no verdict."""
+    return {one.row: one for one in read_as(Rows(path=str(path)), lambda row, _: _verdict(row))}
+
+
+def _verdict(row: Row) -> Verdict:
+    row_number, verdict, self_standing = (str(row.get(name) or "") for name in ("row", "verdict", "self_standing"))
+    if not row_number.isdecimal() or not verdict or not self_standing:
+        raise SourceError(f"is no label: it needs row (a whole number), verdict and self_standing, and has {row}")
+    return Verdict(int(row_number) + 1, verdict, self_standing == "yes")
 
 
 def fit(rows: Array, good: Array) -> Array:

@@ -16,7 +16,7 @@ from training.formats.outcomes import OutcomePair, OutcomePairs, judged
 from training.formats.pairs import answered_pairs, drawn
 from training.formats.plain import chat_row
 from training.formats.raft import Example, ExampleMaker
-from training.rows import read_rows
+from training.rows import read_as
 from training.run_folder import RunFolder
 from training.schema.prepare import Format, PrepareRecipe
 from training.splitting import Entry, KnownQuestions, Side, Split
@@ -99,11 +99,13 @@ class FormatRows:
         counts = self.counts["outcomes"] = Counter[str]()
         made: list[OutcomePair] = []
         for rows in self._recipe.outcomes:
-            for number, row in enumerate(read_rows(rows), start=1):
-                given = judged(row, number)
-                if not isinstance(given, str) and known.has_near(given.question):
-                    given = "its question is near an evaluation one"
-                pair = given if isinstance(given, str) else await maker.make(given, self._recipe.seed)
+            for given in read_as(rows, lambda row, _: judged(row)):
+                if isinstance(given, str):
+                    pair: OutcomePair | str = given
+                elif known.has_near(given.question):
+                    pair = "its question is near an evaluation one"
+                else:
+                    pair = await maker.make(given, self._recipe.seed)
                 counts[pair if isinstance(pair, str) else "used"] += 1
                 if not isinstance(pair, str):
                     made.append(pair)

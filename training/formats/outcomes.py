@@ -67,13 +67,13 @@ class OutcomePair:
     side: Side
 
 
-def judged(row: Mapping[str, Any], number: int) -> Judged | str:
+def judged(row: Mapping[str, Any]) -> Judged | str:
     """A line as it is used, or in a few words why it is not. Raises SourceError for one that is no ticket."""
     try:
         ticket = _Ticket.model_validate(row)
     except ValidationError as error:
         place = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise SourceError(f"outcome {number} is no ticket of the tickets API: {place}") from error
+        raise SourceError(f"is no ticket of the tickets API: {place}") from error
     result, outcome = ticket.result, ticket.outcome
     if result is None or outcome is None or outcome.outcome == "accepted":
         return "nothing was sent instead of it"
