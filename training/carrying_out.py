@@ -34,6 +34,7 @@ def carry_out(stage: str, recipe: Recipe, *, restart: bool = False) -> tuple[Map
         for finding in load_stage(stage).preflight(recipe):
             if finding.level == "error":
                 raise PreflightFailed(f"{finding.check}: {finding.text}")
+        run.begin(restart=restart)
         outcome = load_stage(stage).main(recipe, run)
         if not is_main_process():
             return {"metrics": outcome["metrics"], "wall_seconds": 0}, True

@@ -43,7 +43,10 @@ _HELP = {
 
 Settings = Annotated[list[str] | None, typer.Option("--set", help="key=value over the recipe, with dots: a.b=1.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check shapes, data, memory and disk; train nothing.")]
-Restart = Annotated[bool, typer.Option("--restart", help="Discard what the output folder holds, and begin anew.")]
+Restart = Annotated[
+    bool,
+    typer.Option("--restart", help="Begin anew; of the output folder only paid replies stay."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON line a stage on stdout.")]
 
 app = typer.Typer(

@@ -21,6 +21,8 @@ from training.manifest import INPUTS, MANIFEST, library_versions, read_manifest,
 
 _STAGING = ".result"
 _LOCK = ".lock"
+# What was paid for, by what was asked: a teacher's replies, a judge's verdicts, a model's answers, and what they cost.
+_PAID_FOR = frozenset({"cache", "ledger.jsonl", "judge", "answers"})
 
 
 def is_main_process() -> bool:
@@ -56,6 +58,20 @@ class RunFolder:
         manifest = read_manifest(self.path)
         return manifest if manifest.get("inputs_hash") == json_hash(self.inputs) else None
 
+    def begin(self, *, restart: bool) -> None:
+        """Write what the run is made from, and make room for its result. The folder is claimed.
+
+        restart: what an earlier run left is deleted, but for replies that were paid for: they are found by what is
+        asked, so that other inputs take none that is not theirs. Only the first of several processes does this.
+        """
+        if not is_main_process():
+            return
+        if restart:
+            _clear(self.path)
+        shutil.rmtree(self.staging, ignore_errors=True)
+        write_json(self.path / INPUTS, self.inputs)
+        self.staging.mkdir()
+
     def finish(self, recipe: Mapping[str, Any], outcome: Mapping[str, Any]) -> dict[str, Any]:
         """Move the result up from `staging` and write the manifest, last. Returns the manifest."""
         files = {}
@@ -87,7 +103,8 @@ class RunFolder:
 def claimed(folder: RunFolder, *, restart: bool) -> Iterator[None]:
     """Hold the folder while the block runs. Raises RunConflict where another holds it, or it has other inputs.
 
-    restart: what other inputs left is deleted. A process that is not the first of several only passes through.
+    Nothing is written but the lock: `begin` does, once it is known that the run can work.
+    restart: other inputs are no hindrance. A process that is not the first of several only passes through.
     """
     if not is_main_process():
         yield
@@ -102,17 +119,15 @@ def claimed(folder: RunFolder, *, restart: bool) -> Iterator[None]:
     except Timeout:
         raise RunConflict(f"{folder.path} is in use by another docent-train") from None
     try:
-        _prepare(folder, restart=restart)
+        _refuse_other_work(folder, restart=restart)
         yield
     finally:
         lock.release()
 
 
-def _prepare(folder: RunFolder, *, restart: bool) -> None:
-    if restart:
-        _clear(folder.path)
+def _refuse_other_work(folder: RunFolder, *, restart: bool) -> None:
     left = _inputs_of(folder.path)
-    if left is not None and json_hash(left) != json_hash(folder.inputs):
+    if left is not None and not restart and json_hash(left) != json_hash(folder.inputs):
         changed = ", ".join(_differences(left, dict(folder.inputs))[:4])
         raise RunConflict(
             f"{folder.path} holds the work of other inputs ({changed}): --restart discards it, "
@@ -121,10 +136,6 @@ def _prepare(folder: RunFolder, *, restart: bool) -> None:
     foreign = [one.name for one in folder.path.iterdir() if one.name != _LOCK and not one.name.startswith(".")]
     if left is None and foreign:
         raise RunConflict(f"output_dir {folder.path} holds files of something else: {', '.join(sorted(foreign)[:3])}")
-    shutil.rmtree(folder.staging, ignore_errors=True)
-    if folder.finished() is None:
-        write_json(folder.path / INPUTS, folder.inputs)
-        folder.staging.mkdir()
 
 
 def _inputs_of(path: Path) -> dict[str, Any] | None:
@@ -139,11 +150,16 @@ def _inputs_of(path: Path) -> dict[str, Any] | None:
 
 
 def _clear(path: Path) -> None:
-    """Delete what a stage left. A folder without our inputs file is not ours to clear."""
+    """Delete what a stage left but what was paid for, and its inputs: by them the folder stays known as ours.
+
+    A folder without our inputs file is not ours to clear. The manifest goes first: a kill in between leaves no folder
+    that looks finished.
+    """
     if not (path / INPUTS).is_file():
         return
+    (path / MANIFEST).unlink(missing_ok=True)
     for one in path.iterdir():
-        if one.name == _LOCK:
+        if one.name in {_LOCK, INPUTS, *_PAID_FOR}:
             continue
         if one.is_dir() and not one.is_symlink():
             shutil.rmtree(one)

@@ -16,7 +16,7 @@ from training.run_folder import RunFolder
 from training.schema.base import ModelSource, Recipe
 from training.schema.data import Rows
 from training.schema.docs import Docs
-from training.schema.stages import as_plain
+from training.schema.stages import as_inputs
 
 SectionT = TypeVar("SectionT", bound=BaseModel)
 
@@ -48,13 +48,12 @@ def load_stage(name: str) -> Stage:
 
 def run_folder(stage: str, recipe: Recipe) -> RunFolder:
     """The recipe's output folder, with hashes of every model and file that the recipe names."""
-    plain = {key: value for key, value in as_plain(recipe).items() if key not in recipe.NOT_INPUTS}
     sources = [
         {"name": one.name, "revision": one.revision, "identity": identity(one)} for one in named(recipe, ModelSource)
     ]
     data = {rows.path: rows_hash(rows) for rows in named(recipe, Rows)}
     data |= {docs.root: data_hash(located_docs(docs)) for docs in named(recipe, Docs)}
-    return RunFolder(recipe.output_dir, {"stage": stage, "recipe": plain, "models": sources, "data": data})
+    return RunFolder(recipe.output_dir, {"stage": stage, "recipe": as_inputs(recipe), "models": sources, "data": data})
 
 
 def named(node: object, kind: type[SectionT]) -> list[SectionT]:

@@ -18,9 +18,12 @@ from tests.answering.scripted_model import Reply, ScriptedModel
 from tests.training.teaching import recipe, rows, taught, write_docs
 from training.carrying_out import carry_out, examine
 from training.corpus import read_chunks, section_of
+from training.errors import PreflightFailed, RunConflict
 from training.pair import pair_from
+from training.schema.docs import Docs
 from training.schema.generate import GenerateRecipe
 from training.schema.stages import as_plain
+from training.stage import run_folder
 from training.teacher.asking import TooManyFailures
 from training.teacher.ledger import CostReached
 
@@ -128,6 +131,45 @@ def test_a_stopped_run_goes_on_with_a_higher_limit_and_ends_as_one_that_was_neve
     assert (manifest["metrics"]["cached"], len(teacher.requests)) == (paid, 10)
     whole = chosen.model_copy(update={"output_dir": tmp_path / "whole"})
     assert made(whole)[1] == found
+
+
+@pytest.mark.usefixtures("docs")
+def test_a_restart_asks_only_for_what_was_never_asked(tmp_path: Path, teacher: ScriptedModel) -> None:
+    chosen = recipe(tmp_path, teacher, passes=1, unanswerable_share=0, multi_section_share=0, prices=PRICES)
+    first, _ = carry_out("generate", chosen)
+    deeper = chosen.model_copy(update={"passes": 2})
+    with pytest.raises(RunConflict, match="passes"):
+        carry_out("generate", deeper)
+    second, _ = carry_out("generate", deeper, restart=True)
+    assert (second["metrics"]["requests"], second["metrics"]["cached"], len(teacher.requests)) == (6, 3, 6)
+    assert second["metrics"]["cost"] == pytest.approx(2 * first["metrics"]["cost"])  # of all that is in the cache
+
+
+@pytest.mark.usefixtures("docs")
+def test_a_recipe_that_preflight_refuses_leaves_room_for_the_right_one(tmp_path: Path, teacher: ScriptedModel) -> None:
+    chosen = recipe(tmp_path, teacher)
+    (tmp_path / "empty").mkdir()
+    wrong = chosen.model_copy(update={"docs": Docs(str(tmp_path / "empty"))})
+    with pytest.raises(PreflightFailed, match="holds no page"):
+        carry_out("generate", wrong)
+    assert [one.name for one in chosen.output_dir.iterdir()] == [".lock"]
+    manifest, _ = made(chosen)
+    with pytest.raises(PreflightFailed, match="holds no page"):
+        carry_out("generate", wrong, restart=True)
+    assert carry_out("generate", chosen) == (manifest, False)  # nothing was cleared for a recipe that cannot work
+
+
+def test_how_and_at_what_price_a_teacher_is_asked_are_no_inputs(tmp_path: Path, teacher: ScriptedModel) -> None:
+    write_docs(tmp_path / "docs")
+    first = recipe(tmp_path, teacher)
+    endpoint = first.teacher.model_copy(update={"api_key_env": "OTHER_KEY"})
+    requests = first.requests.model_copy(update={"concurrency": 2, "timeout_seconds": 9})
+    other = recipe(tmp_path, teacher, prices=PRICES, max_cost=3).model_copy(
+        update={"teacher": endpoint, "requests": requests}
+    )
+    assert run_folder("generate", other).inputs == run_folder("generate", first).inputs
+    hotter = first.model_copy(update={"teacher": first.teacher.model_copy(update={"temperature": 0.1})})
+    assert run_folder("generate", hotter).inputs != run_folder("generate", first).inputs
 
 
 @pytest.mark.usefixtures("docs")

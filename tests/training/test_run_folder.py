@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,8 +20,15 @@ def folder(path: Path, **recipe: object) -> RunFolder:
     return RunFolder(path / "out", {"stage": "sft", "recipe": {"seed": 1, **recipe}, "models": [], "data": {}})
 
 
+@contextmanager
+def begun(run: RunFolder, *, restart: bool = False) -> Iterator[None]:
+    with claimed(run, restart=restart):
+        run.begin(restart=restart)
+        yield
+
+
 def finished(run: RunFolder, weights: str = "weights") -> None:
-    with claimed(run, restart=False):
+    with begun(run):
         (run.staging / "model.safetensors").write_text(weights)
         run.finish(run.inputs["recipe"], OUTCOME)
 
@@ -39,7 +48,7 @@ def test_a_finished_folder_has_the_result_beside_a_manifest(tmp_path: Path) -> N
 
 def test_a_folder_is_unfinished_until_its_manifest_is_there(tmp_path: Path) -> None:
     run = folder(tmp_path)
-    with claimed(run, restart=False):
+    with begun(run):
         assert is_unfinished(run.path)
         assert run.finished() is None
         run.finish(run.inputs["recipe"], OUTCOME)
@@ -48,10 +57,10 @@ def test_a_folder_is_unfinished_until_its_manifest_is_there(tmp_path: Path) -> N
 
 def test_what_a_kill_left_in_staging_is_made_anew_and_checkpoints_are_kept(tmp_path: Path) -> None:
     run = folder(tmp_path)
-    with claimed(run, restart=False):
+    with begun(run):
         (run.staging / "half").write_text("x")
         run.checkpoints.mkdir()
-    with claimed(folder(tmp_path), restart=False):
+    with begun(folder(tmp_path)):
         assert list(run.staging.iterdir()) == []
         assert run.checkpoints.is_dir()
 
@@ -61,7 +70,7 @@ def test_other_inputs_are_refused_by_name_and_discarded_on_restart(tmp_path: Pat
     other = folder(tmp_path, lora={"rank": 16})
     with pytest.raises(RunConflict, match=r"other inputs \(lora.rank\): --restart"), claimed(other, restart=False):
         pass
-    with claimed(other, restart=True):
+    with begun(other, restart=True):
         assert not (other.path / "model.safetensors").exists()
         assert other.finished() is None
 
@@ -70,10 +79,14 @@ def test_a_folder_of_something_else_is_never_touched(tmp_path: Path) -> None:
     run = folder(tmp_path)
     run.path.mkdir()
     (run.path / "thesis.txt").write_text("mine")
+    (run.path / ".notes").write_text("mine")
     for restart in (False, True):
         with pytest.raises(RunConflict, match="something else: thesis"), claimed(run, restart=restart):
             pass
     assert (run.path / "thesis.txt").read_text() == "mine"
+    (run.path / "thesis.txt").unlink()
+    with begun(run, restart=True):
+        assert (run.path / ".notes").read_text() == "mine"
 
 
 def test_two_processes_do_not_share_a_folder(tmp_path: Path) -> None:
@@ -86,8 +99,36 @@ def test_two_processes_do_not_share_a_folder(tmp_path: Path) -> None:
 def test_only_the_first_of_several_processes_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANK", "1")
     run = folder(tmp_path)
-    with claimed(run, restart=True):
+    with begun(run, restart=True):
         assert not run.path.exists()
+
+
+def test_a_claim_alone_leaves_everything_as_it_is(tmp_path: Path) -> None:
+    run = folder(tmp_path)
+    with claimed(run, restart=False):
+        assert [one.name for one in run.path.iterdir()] == [".lock"]
+    finished(run)
+    files = sorted(one.name for one in run.path.iterdir())
+    with claimed(folder(tmp_path, lora={"rank": 8}), restart=True):
+        assert sorted(one.name for one in run.path.iterdir()) == files
+
+
+def test_a_restart_keeps_what_was_paid_for(tmp_path: Path) -> None:
+    paid_for = ["answers", "cache", "judge"]
+    run = folder(tmp_path)
+    with begun(run):
+        for name in (*paid_for, "corpus", "checkpoints"):
+            (run.path / name).mkdir()
+            (run.path / name / "file").write_text(name)
+        (run.path / "ledger.jsonl").write_text("{}")
+    other = folder(tmp_path, lora={"rank": 8})
+    with begun(other, restart=True):
+        left = sorted(one.name for one in run.path.iterdir() if not one.name.startswith("."))
+        assert left == sorted([*paid_for, "inputs.json", "ledger.jsonl"])
+        assert all((run.path / name / "file").read_text() == name for name in paid_for)
+        assert json.loads((run.path / "inputs.json").read_text()) == other.inputs
+    with begun(folder(tmp_path, lora={"rank": 8})):
+        pass
 
 
 def test_hashes_of_large_files_see_a_change_anywhere_that_training_makes(tmp_path: Path) -> None:

@@ -15,7 +15,10 @@ class Section(BaseModel):
     """A part of a recipe: immutable, and closed to unknown keys.
 
     trl's own command line drops the keys it does not know, so a typo there trains with a default.
+    NOT_INPUTS: keys that change nothing of the result, so that a run which was cut off goes on with others.
     """
+
+    NOT_INPUTS: ClassVar[frozenset[str]] = frozenset()
 
     model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True, protected_namespaces=())
 
@@ -42,10 +45,7 @@ class ModelSource(Section):
 
 
 class Recipe(Section):
-    """What every stage is told.
-
-    NOT_INPUTS: keys that change nothing of the result, so that a run which was cut off goes on with others.
-    """
+    """What every stage is told."""
 
     NOT_INPUTS: ClassVar[frozenset[str]] = frozenset({"output_dir"})
 

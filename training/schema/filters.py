@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -15,6 +15,8 @@ class Judge(Section):
 
     What words cannot tell, it can: the default filters keep four true and self-standing pairs in five.
     """
+
+    NOT_INPUTS: ClassVar[frozenset[str]] = frozenset({"requests", "prices", "max_cost"})
 
     model: Teacher = Field(description="The model that judges; `temperature: 0` makes its verdicts steadier.")
     passages: int = Field(3, ge=1, description="Shown with a pair: those that support it, then the next in the search.")

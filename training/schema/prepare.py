@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -48,6 +48,8 @@ class Raft(Section):
 
 class Rejecting(Section):
     """The model whose own answers are kept as rejected where they do not stand on the passages."""
+
+    NOT_INPUTS: ClassVar[frozenset[str]] = frozenset({"concurrency", "api_key_env"})
 
     base_url: str | None = Field(None, description="An OpenAI-compatible endpoint; ends with /v1.")
     model: str = Field("", description="Model name sent to it. Empty: the first that it lists.")

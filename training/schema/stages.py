@@ -134,6 +134,22 @@ RECIPES: dict[str, type[Recipe]] = {
 }
 
 
+def as_inputs(recipe: Recipe) -> dict[str, Any]:
+    """`as_plain` without what changes nothing of the result: the NOT_INPUTS of the recipe and of its sections."""
+    found: dict[str, Any] = _without_others(recipe, as_plain(recipe))
+    return found
+
+
+def _without_others(node: object, plain: Any) -> Any:  # noqa: ANN401  (whatever JSON knows)
+    """plain: `node` as JSON knows it."""
+    if isinstance(node, Section):
+        kept = plain.keys() - node.NOT_INPUTS
+        return {key: _without_others(getattr(node, key), value) for key, value in plain.items() if key in kept}
+    if isinstance(node, list):
+        return [_without_others(one, value) for one, value in zip(node, plain, strict=True)]
+    return plain
+
+
 def as_plain(recipe: Recipe) -> dict[str, Any]:
     """The recipe with every default written out, as JSON knows it."""
     return recipe.model_dump(mode="json")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -13,6 +13,8 @@ EMBEDDED = "embedded"
 
 class Teacher(Section):
     """The model that writes, and how it samples. In a recipe `embedded` alone stands for the service's own engine."""
+
+    NOT_INPUTS: ClassVar[frozenset[str]] = frozenset({"api_key_env"})
 
     base_url: str = Field(
         pattern=r"^(embedded|https?://.+)$",

@@ -68,7 +68,7 @@ class Ledger:
             if not self._fits(most):
                 raise CostReached(
                     f"max_cost {self._max_cost:g}: {self.spent:.4f} is spent and the next request may cost {most:.4f}; "
-                    "a higher --max-cost goes on"
+                    "a higher max_cost goes on from there"
                 )
             self._reserved += most
         try:

@@ -14,9 +14,13 @@ import pytest
 from tests.answering.scripted_model import ScriptedModel
 from tests.training.with_torch.training_command import RECIPES, ROOT, arguments, docent_train, environment, made
 from training.preferences import preference_rows
+from training.recipe import load_recipe
 from training.rows import normalised, sft_chats
 from training.schema.data import PreferenceData, Rows, SftData
+from training.schema.prepare import PrepareRecipe
+from training.schema.stages import as_plain
 from training.splitting import Entry, check_leakage
+from training.stage import run_folder
 
 pytestmark = [pytest.mark.training, pytest.mark.timeout(300)]
 
@@ -95,6 +99,41 @@ def test_the_other_stages_read_what_is_written(prepared: tuple[Path, dict[str, A
         PreferenceData(train=Rows(path=str(folder / "preferences" / "train.jsonl")), held_out_rows=1)
     )
     assert pairs[0]["prompt"][0]["role"] == "system"
+
+
+@pytest.fixture
+def model() -> Iterator[ScriptedModel]:
+    with ScriptedModel() as scripted:
+        scripted.respond = lambda _: json.dumps({"unsupported_claim": "", "supported": True, "self_standing": True})
+        yield scripted
+
+
+def test_a_judge_that_stopped_at_its_limit_goes_on_with_a_higher_one(model: ScriptedModel, tmp_path: Path) -> None:
+    def command(max_cost: float, concurrency: int) -> list[str]:
+        asked = f"{{base_url: '{model.base_url}', model: m, max_tokens: 16, temperature: 0}}"
+        more = f"prices: {{prompt: 1000, completion: 1000}}, requests: {{concurrency: {concurrency}}}"
+        judge = f"filters.judge={{model: {asked}, {more}, max_cost: {max_cost}}}"
+        return [*PREPARE, "--set", f"output_dir={tmp_path / 'out'}", "--set", "formats=[chat]", "--set", judge]
+
+    stopped = docent_train(*command(1.5, 1))
+    assert (stopped.returncode, stopped.stderr.count("\n")) == (1, 1)
+    assert "max_cost 1.5: " in stopped.stderr
+    paid = len(model.requests)
+    assert paid > 0
+    kept = made(*command(1000, 2))["manifest"]["metrics"]["kept"]
+    assert paid < len(model.requests) == kept
+    made(*command(1000, 2), "--set", "held_out_share=0.3", "--restart")
+    assert len(model.requests) == kept
+
+
+def test_how_a_rejected_model_is_asked_is_no_input(tmp_path: Path) -> None:
+    def inputs(**how: Any) -> object:
+        rejecting = {"base_url": "http://127.0.0.1:9/v1", "model": "m", **how}
+        recipe = load_recipe("prepare", RECIPES / "prepare.yaml", [f"output_dir={tmp_path}"])
+        changed = PrepareRecipe.model_validate(as_plain(recipe) | {"rejecting": rejecting})
+        return run_folder("prepare", changed).inputs
+
+    assert inputs() == inputs(concurrency=1, api_key_env="KEY") != inputs(temperature=0.1)
 
 
 @pytest.fixture
