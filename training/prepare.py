@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import tempfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,14 @@ from app.config import Settings
 from app.index.embedding import Embedder
 from app.index.section import Chunk
 from training.corpus import Corpus, open_corpus, read_chunks
-from training.errors import SourceError
+from training.errors import ResultRefused, SourceError
 from training.filters.funnel import Funnel, apply_filters, keep_all
 from training.filters.judging import judge_pairs
 from training.filters.report import write_funnel
 from training.formats.collecting import FormatRows, token_counter
 from training.formats.dataset import licence_line, write_card, write_format
 from training.formats.outcomes import judged
-from training.formats.rejecting import api_key
+from training.formats.rejecting import ANSWERS, api_key
 from training.model_source import find
 from training.pair import Pair, pair_from
 from training.preflight.finding import Finding
@@ -29,9 +30,9 @@ from training.rows import Row, located_docs, read_as, rows_hash
 from training.run_folder import RunFolder
 from training.schema.data import Rows
 from training.schema.filters import Judge
-from training.schema.prepare import PrepareRecipe
+from training.schema.prepare import PrepareRecipe, Rejecting
 from training.splitting import KnownQuestions, check_leakage, split_pairs
-from training.teacher.preflight import check_teacher
+from training.teacher.preflight import check_teacher, trouble_at
 
 _PASSAGE_TOKENS = 40  # of the number, title and headings over a passage, at most in most docs
 
@@ -45,23 +46,58 @@ def preflight(recipe: PrepareRecipe) -> list[Finding]:
         findings.append(Finding("ok", "evaluation", f"{len(questions)} questions that no pair may be near"))
     else:
         findings.append(Finding("warning", "evaluation", "no file is named: pairs may ask what a model is measured on"))
-    chunks = {chunk.id for chunk in read_chunks(located_docs(recipe.docs))}
-    gone = sum(bool(pair.chunks) and not chunks.intersection(pair.chunks) for pair in pairs)
-    if gone:
-        findings.append(Finding("warning", "docs", f"{gone} pairs are about chunks that the docs no longer have"))
-    else:
-        findings.append(Finding("ok", "docs", f"{len(chunks)} chunks"))
+    findings.append(_check_docs(recipe, pairs))
     if recipe.outcomes:
-        rows = [one for rows in recipe.outcomes for one in read_as(rows, lambda row, _: judged(row))]
-        used = sum(not isinstance(one, str) for one in rows)
-        findings.append(Finding("ok", "outcomes", f"{used} of {len(rows)} have a draft and what was sent instead"))
+        findings.append(_check_outcomes(recipe))
     if recipe.filters is not None and recipe.filters.judge is not None:
         findings += check_teacher(recipe.filters.judge.model, "filters.judge.model")
     if recipe.rejecting is not None:
-        api_key(recipe.rejecting)
-        if recipe.rejecting.embedded is not None:
-            find(recipe.rejecting.embedded)
+        findings.append(_check_rejecting(recipe.rejecting, recipe.output_dir))
     return [*findings, *([] if recipe.formats == ["chat"] else [_lengths(recipe, pairs)])]
+
+
+def _check_docs(recipe: PrepareRecipe, pairs: Sequence[Pair]) -> Finding:
+    docs = located_docs(recipe.docs)
+    chunks = {chunk.id for chunk in read_chunks(docs)}
+    if not chunks:
+        return Finding("error", "docs", f"{docs} holds no page that can be read: set `docs` to the documentation")
+    gone = sum(bool(pair.chunks) and not chunks.intersection(pair.chunks) for pair in pairs)
+    if gone == len(pairs):
+        text = f"all {gone} pairs are about chunks that {docs} does not have: set `docs` to what they were made from"
+        return Finding("error", "docs", text)
+    if gone:
+        return Finding("warning", "docs", f"{gone} pairs are about chunks that the docs no longer have")
+    return Finding("ok", "docs", f"{len(chunks)} chunks")
+
+
+def _check_outcomes(recipe: PrepareRecipe) -> Finding:
+    try:
+        rows = [one for rows in recipe.outcomes for one in read_as(rows, lambda row, _: judged(row))]
+    except SourceError as error:
+        advice = "write tickets of the tickets API there, one a line, or take it out of `outcomes`"
+        return Finding("error", "outcomes", f"{error.detail}: {advice}")
+    unusable = Counter(one for one in rows if isinstance(one, str))
+    used = len(rows) - unusable.total()
+    if used:
+        return Finding("ok", "outcomes", f"{used} of {len(rows)} have a draft and what was sent instead")
+    reasons = ", ".join(f"{reason} ({count})" for reason, count in unusable.most_common())
+    advice = "name tickets that were edited or replaced before they were sent, or take `outcomes` out"
+    return Finding("error", "outcomes", f"none of {len(rows)} can be used: {reasons}: {advice}")
+
+
+def _check_rejecting(how: Rejecting, output_dir: Path) -> Finding:
+    """An endpoint that does not answer is an error, unless answers are kept of an earlier run: they may be enough."""
+    key = api_key(how)
+    if how.embedded is not None:
+        find(how.embedded)
+        return Finding("ok", "rejecting", f"the embedded engine with {how.embedded.name}")
+    trouble = trouble_at(how.base_url or "", key, how.model)
+    if not trouble:
+        return Finding("ok", "rejecting", f"{how.model or 'the first model'} at {how.base_url}")
+    text = f"{how.base_url} does not answer: {trouble}"
+    if (output_dir / ANSWERS).is_dir():
+        return Finding("warning", "rejecting", f"{text}: only answers of an earlier run can be used")
+    return Finding("error", "rejecting", f"{text}: start the model, or set rejecting.base_url to one that runs")
 
 
 def _lengths(recipe: PrepareRecipe, pairs: Sequence[Pair]) -> Finding:
@@ -88,6 +124,8 @@ async def _prepare(recipe: PrepareRecipe, run: RunFolder) -> Mapping[str, Any]:
     async with open_corpus(located_docs(recipe.docs), run.path / "corpus") as corpus:
         funnel = await _filtered(recipe, run, pairs, corpus, questions)
         write_funnel(funnel, run.staging)
+        if not funnel.kept:
+            raise ResultRefused(_nothing_kept(funnel, run.staging))
         known = KnownQuestions(questions, recipe.near_duplicate)
         unknown = [pair for pair in funnel.kept if not known.has_near(pair.question)]
         split = split_pairs(
@@ -134,6 +172,12 @@ async def _filtered(
         return await judge_pairs(shown, how, run.path / "judge", recipe.seed)
 
     return await apply_filters(pairs, corpus, recipe.filters, questions, judging)
+
+
+def _nothing_kept(funnel: Funnel, report: Path) -> str:
+    dropped = sorted(((len(step.dropped), step.name) for step in funnel.steps), reverse=True)
+    most = ", ".join(f"{name} {count}" for count, name in dropped[:3] if count)
+    return f"the filters keep no pair (dropped by {most}): see {report / 'funnel.md'}, and lower what drops good ones"
 
 
 def read_pairs(recipe: PrepareRecipe) -> list[Pair]:

@@ -23,6 +23,7 @@ from training.rows import Chat
 from training.schema.prepare import Rejecting
 from training.teacher.cache import Cache, Reply, key_of
 
+ANSWERS = "answers"  # in the run's folder
 _TRIES = 5
 _FIRST_WAIT = 1.0  # seconds, doubled each time
 _TIMEOUT = 300.0
@@ -49,7 +50,7 @@ async def model_answers(
 
     Each is kept in `folder/answers` as it comes: the same call asks only for what is not there.
     """
-    cache = Cache(folder / "answers")
+    cache = Cache(folder / ANSWERS)
     named = how.model or (identity(how.embedded) if how.embedded else how.base_url or "")
     sampling = {"temperature": how.temperature, "max_tokens": how.max_tokens, "seed": seed}
     requests = [{"model": named, "messages": prompt, **sampling} for prompt in prompts]

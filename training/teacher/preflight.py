@@ -102,14 +102,19 @@ def check_teacher(teacher: Teacher, setting: str = "teacher") -> list[Finding]:
         key = key_of(teacher)
     except DocentError as error:
         return [Finding("error", setting, error.detail)]
-    trouble = asyncio.run(_trouble(teacher, key))
+    trouble = trouble_at(teacher.base_url, key, teacher.model)
     if trouble:
         return [Finding("warning", setting, f"{teacher.base_url} does not answer now: {trouble}")]
     return [Finding("ok", setting, f"{teacher.model} at {teacher.base_url}")]
 
 
-async def _trouble(teacher: Teacher, key: str) -> str:
-    client = client_of(teacher.base_url, key, teacher.model, _REACH_SECONDS)
+def trouble_at(base_url: str, key: str, model: str) -> str:
+    """Why an endpoint cannot be asked now, '' if it can. model: '' for its first one."""
+    return asyncio.run(_trouble(base_url, key, model))
+
+
+async def _trouble(base_url: str, key: str, model: str) -> str:
+    client = client_of(base_url, key, model, _REACH_SECONDS)
     try:
         await client.ready()
     except DocentError as error:
