@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sys
 import warnings
 from collections.abc import Callable, Mapping
@@ -145,23 +144,19 @@ def _tell(step: Step, manifest: Mapping[str, Any], made: bool, as_json: bool) ->
 
 
 def _quiet() -> None:
-    """No telemetry, and of the libraries' bars and warnings only what a terminal wants."""
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    if not sys.stderr.isatty():
-        os.environ.setdefault("TQDM_DISABLE", "1")
+    """Of the libraries' warnings what concerns a user, and on stdout nothing but the result."""
     logging.captureWarnings(capture=True)
     warnings.simplefilter("once")
-    structlog.configure(  # of the service's parts only their warnings, and stdout is for the result
+    for for_developers in (FutureWarning, DeprecationWarning):
+        warnings.simplefilter("ignore", for_developers)
+    structlog.configure(  # of the service's parts only their warnings
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
 
 
 def main() -> None:
-    """Entry point.
+    """What `training.__main__` calls once the environment is set.
 
     Exit codes: 0 done, 1 an error that says what to do, 2 wrong usage, 3 a dry run that would break, 130 interrupted.
     """
