@@ -19,7 +19,7 @@ from training.preflight.estimate import check_disk, weights_of
 from training.preflight.finding import Finding
 from training.run_folder import RunFolder
 from training.schema.stages import ExportRecipe
-from training.watching import peak_memory_bytes
+from training.watching import peak_with_gpu
 
 _BYTES = {"bfloat16": 2.0, "float16": 2.0, "float32": 4.0, "f16": 2.0, "q8_0": 1.07, "fp8": 1.1, "awq": 0.7}
 # Largest mean distance of log-probabilities to the source's (nats a token): rounding alone. Small models lose most: of
@@ -73,7 +73,7 @@ def main(recipe: ExportRecipe, run: RunFolder) -> Mapping[str, Any]:
             raise SourceError(f"{name} is {distance:.4f} nats a token from its source, over {TOLERANCE[name]:g}")
     (run.staging / "README.md").write_text(_card(recipe, distances), encoding="utf-8")
     named = {f"distance_{kind}": distance for kind, distance in distances.items()}
-    return {"metrics": named, "peak_memory_bytes": peak_memory_bytes()}
+    return {"metrics": named, "peak_memory_bytes": peak_with_gpu()}
 
 
 def log_probabilities(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> torch.Tensor:

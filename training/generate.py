@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import json
 import shutil
+import time
 from collections import Counter
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from training.corpus import open_corpus
+from training.errors import ResultRefused
 from training.manifest import write_json
 from training.pair import Pair
 from training.preflight.finding import Finding
@@ -41,7 +43,8 @@ def main(recipe: GenerateRecipe, run: RunFolder) -> Mapping[str, Any]:
     """pairs.jsonl, failures.jsonl, ledger.jsonl and split.json in `run.staging`.
 
     Replies are kept in the cache as they come, so that a run that was cut off asks only for what was in flight.
-    Raises CostReached, TooManyFailures or TeacherRefuses, with what was made until then left in `run.staging`.
+    Raises CostReached, TooManyFailures or TeacherRefuses, and ResultRefused where no pair could be used, with what was
+    made until then left in `run.staging`.
     """
     return asyncio.run(_generate(recipe, run))
 
@@ -55,7 +58,9 @@ async def _generate(recipe: GenerateRecipe, run: RunFolder) -> Mapping[str, Any]
     ):
         planned = plan(corpus.chunks, recipe)
         asking = Asking(endpoint, cache, ledger, recipe.requests)
+        began, known = time.perf_counter(), len(ledger.rows)
         pairs = await _written(Writing(corpus, planned, recipe, asking))
+        seconds = time.perf_counter() - began
         order = [chunk.id for chunk in corpus.chunks]
     asking.check_share()
     failures = asking.sorted_failures(order)
@@ -64,6 +69,9 @@ async def _generate(recipe: GenerateRecipe, run: RunFolder) -> Mapping[str, Any]
         asking.forget_failed()
     if asking.stopped:
         raise type(asking.stopped)(f"{asking.stopped.detail}. {_kept(run, pairs)}") from asking.stopped
+    if not pairs:
+        asking.forget_failed()
+        raise ResultRefused(_nothing_written(asking, run))
     return {
         "metrics": {
             "chunks": len(planned.chunks),
@@ -79,8 +87,18 @@ async def _generate(recipe: GenerateRecipe, run: RunFolder) -> Mapping[str, Any]
             "completion_tokens": sum(row["completion_tokens"] for row in ledger.rows),
             "cost": round(ledger.spent, 6),
         },
+        "tokens_per_second": round(sum(row["completion_tokens"] for row in ledger.rows[known:]) / seconds, 1),
         "teacher": {"base_url": recipe.teacher.base_url, "model": endpoint.model},
     }
+
+
+def _nothing_written(asking: Asking, run: RunFolder) -> str:
+    reasons = Counter(row["reason"] for row in asking.failures)
+    told = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common()) or "every reply was empty of pairs"
+    return (
+        f"no pair came of {asking.asked} requests ({told}): take a larger teacher.model or more teacher.max_tokens; "
+        f"the replies are in {run.staging / 'failures.jsonl'}"
+    )
 
 
 async def _written(writing: Writing) -> list[Pair]:

@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import resource
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,10 @@ from training.errors import SourceError
 
 MANIFEST = "manifest.json"
 INPUTS = "inputs.json"  # written first: a folder with it and without a manifest is unfinished
-_LIBRARIES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "mergekit", "gguf", "tokenizers")
+_LIBRARIES = (
+    *("torch", "transformers", "trl", "peft", "datasets", "accelerate", "mergekit", "gguf", "tokenizers"),
+    *("numpy", "onnxruntime", "fastembed", "qdrant-edge-py", "datasketch", "openvino-genai", "docent"),
+)
 
 
 def library_versions() -> dict[str, str]:
@@ -26,6 +30,11 @@ def library_versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+def peak_memory_bytes() -> dict[str, int]:
+    """Of this process since it began; a stage on a GPU adds the GPU's."""
+    return {"process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
 
 
 def write_json(path: Path, value: Any) -> None:  # noqa: ANN401  (whatever JSON knows)

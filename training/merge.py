@@ -27,7 +27,7 @@ from training.run_folder import RunFolder
 from training.schema.base import ModelSource
 from training.schema.stages import Interpolation, MergeRecipe
 from training.sweep import Perplexities, best_of, sweep_of, write_sweep
-from training.watching import peak_memory_bytes
+from training.watching import peak_with_gpu
 
 Schedule = Sequence[Interpolation]
 _BYTES = {"bfloat16": 2, "float16": 2, "float32": 4}
@@ -68,7 +68,7 @@ def main(recipe: MergeRecipe, run: RunFolder) -> Mapping[str, Any]:
     for name in ("mergekit_config.yml", "README.md"):  # ours are the manifest and the model card of `export`
         (run.staging / name).unlink(missing_ok=True)
     shutil.rmtree(work, ignore_errors=True)
-    return {"metrics": metrics, "peak_memory_bytes": peak_memory_bytes()}
+    return {"metrics": metrics, "peak_memory_bytes": peak_with_gpu()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import resource
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -121,7 +121,9 @@ def main(recipe: PrepareRecipe, run: RunFolder) -> Mapping[str, Any]:
 
 async def _prepare(recipe: PrepareRecipe, run: RunFolder) -> Mapping[str, Any]:
     pairs, questions = read_pairs(recipe), evaluation_questions(recipe.evaluation)
+    began = time.perf_counter()
     async with open_corpus(located_docs(recipe.docs), run.path / "corpus") as corpus:
+        tokens = sum(corpus.count_tokens(text) for pair in pairs for text in (pair.question, pair.answer))
         funnel = await _filtered(recipe, run, pairs, corpus, questions)
         write_funnel(funnel, run.staging)
         if not funnel.kept:
@@ -144,6 +146,7 @@ async def _prepare(recipe: PrepareRecipe, run: RunFolder) -> Mapping[str, Any]:
     return {
         "metrics": {
             "read": len(pairs),
+            "tokens": tokens,
             "kept": len(funnel.kept),
             "train": len(split.train),
             "held_out": len(split.held_out),
@@ -158,7 +161,7 @@ async def _prepare(recipe: PrepareRecipe, run: RunFolder) -> Mapping[str, Any]:
             name: {side: found["hash"] for side, found in sides.items()} for name, sides in written.items()
         },
         "prompt_version": PROMPT_VERSION,
-        "peak_memory_bytes": {"process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024},
+        "tokens_per_second": round(tokens / (time.perf_counter() - began), 1),
     }
 
 

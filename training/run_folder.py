@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from training.errors import RunConflict
 from training.fingerprint import json_hash, weights_hash
-from training.manifest import INPUTS, MANIFEST, library_versions, read_manifest, write_json
+from training.manifest import INPUTS, MANIFEST, library_versions, peak_memory_bytes, read_manifest, write_json
 
 _STAGING = ".result"
 _LOCK = ".lock"
@@ -91,6 +91,7 @@ class RunFolder:
             "inputs_hash": json_hash(self.inputs),
             "libraries": library_versions(),
             "wall_seconds": round(time.monotonic() - self.started, 1),
+            "peak_memory_bytes": peak_memory_bytes(),
             **outcome,
             "files": files,
             "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -21,7 +21,7 @@ from training.loading import fit_vocabulary, load_model, load_tokenizer
 from training.run_folder import RunFolder, is_main_process
 from training.schema.base import ModelSource
 from training.schema.lora import Lora
-from training.watching import Bar, Journal, Speed, peak_memory_bytes
+from training.watching import Bar, Journal, Speed, peak_with_gpu
 
 # trl's fused head asks lm_head for its bias, which peft's wrapper of trained token rows does not pass on; the heads of
 # the models that are trained here have none.
@@ -128,7 +128,7 @@ def carry_on(trainer: Trainer, watch: Watch, measure: Callable[[PreTrainedModel]
     outcome = {
         "metrics": metrics,
         "tokens_per_second": round(watch.speed.tokens_per_second, 1),
-        "peak_memory_bytes": peak_memory_bytes(),
+        "peak_memory_bytes": peak_with_gpu(),
         "processes": state.num_processes,
         "device": str(state.device),
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch.utils.tensorboard import SummaryWriter
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from training.manifest import peak_memory_bytes
 from training.run_folder import is_main_process
 
 
@@ -117,9 +117,9 @@ class Bar(TrainerCallback):
         self._progress.stop()
 
 
-def peak_memory_bytes() -> dict[str, int]:
+def peak_with_gpu() -> dict[str, int]:
     """Of this process since it began; on GPUs also the largest that torch allocated."""
-    peak = {"process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+    peak = peak_memory_bytes()
     if torch.cuda.is_available():
         peak["gpu"] = torch.cuda.max_memory_allocated()
     return peak

@@ -18,7 +18,7 @@ from tests.answering.scripted_model import Reply, ScriptedModel
 from tests.training.teaching import recipe, rows, taught, write_docs
 from training.carrying_out import carry_out, examine
 from training.corpus import read_chunks, section_of
-from training.errors import PreflightFailed, RunConflict
+from training.errors import PreflightFailed, ResultRefused, RunConflict
 from training.pair import pair_from
 from training.schema.docs import Docs
 from training.schema.generate import GenerateRecipe
@@ -74,6 +74,11 @@ def test_a_run_has_pairs_of_every_kind_and_depth(tmp_path: Path, teacher: Script
     assert all(
         pair_from(row, 0).as_row() == row | {name: tuple(row[name]) for name in ("chunks", "quotes")} for row in found
     )
+    assert manifest["tokens_per_second"] > 0
+    assert manifest["peak_memory_bytes"]["process"] > 10**7
+    assert {"numpy", "onnxruntime", "tokenizers"} <= manifest["libraries"].keys()
+    assert (manifest["seed"], manifest["recipe"]["passes"], len(manifest["data"])) == (42, 2, 1)
+    assert manifest["wall_seconds"] > 0
     assert sorted(manifest["files"]) == ["failures.jsonl", "ledger.jsonl", "pairs.jsonl", "split.json"]
 
 
@@ -210,6 +215,29 @@ def test_a_run_of_failures_is_no_result(tmp_path: Path, teacher: ScriptedModel) 
         "http_500",
         "no_partner",
     }
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        ("Sure! Here you are.", "3 requests (not_json 3)"),
+        (json.dumps({"pairs": []}), "3 requests (every reply was empty of pairs)"),
+        (json.dumps({"pairs": [{"quotes": [], "question": "a", "answer": "b"}]}), "3 requests (quote_missing 3)"),
+    ],
+)
+@pytest.mark.usefixtures("docs")
+def test_a_run_without_a_pair_is_no_result_and_says_why(
+    reply: str, told: str, tmp_path: Path, teacher: ScriptedModel
+) -> None:
+    teacher.respond = lambda _: reply
+    only_written = {"passes": 1, "multi_section_share": 0, "unanswerable_share": 0}
+    chosen = recipe(tmp_path, teacher, requests={"max_failed_share": 1}, **only_written)
+    with pytest.raises(ResultRefused, match=re.escape(f"no pair came of {told}: take a larger teacher.model")):
+        carry_out("generate", chosen)
+    assert not (chosen.output_dir / "manifest.json").exists()
+    if "not_json" in told:
+        teacher.respond = taught
+        assert made(chosen)[0]["metrics"]["pairs"] == 3
 
 
 @pytest.mark.usefixtures("docs")

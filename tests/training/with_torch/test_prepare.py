@@ -53,6 +53,9 @@ def test_every_format_has_both_sides_and_what_made_it(prepared: tuple[Path, dict
         assert saved["train"][0] == rows["train"][0]
     assert metrics["rows"]["chat"]["held_out"] >= 2
     assert {"funnel.json", "README.md"} <= set(manifest["files"])
+    assert metrics["tokens"] > 32 * 10
+    assert manifest["tokens_per_second"] > 0
+    assert manifest["peak_memory_bytes"]["process"] > 10**7
 
 
 def test_the_card_names_sources_counts_and_terms(prepared: tuple[Path, dict[str, Any]]) -> None:
@@ -177,6 +180,14 @@ def test_a_dry_run_says_what_would_be_made_of_what(tmp_path: Path) -> None:
     assert found["outcomes"]["text"].startswith("3 of 5")
     assert found["raft lengths"]["level"] == "warning"
     assert not folder.exists()
+
+
+def test_filters_that_keep_nothing_are_named(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    done = docent_train(*PREPARE, "--set", f"output_dir={folder}", "--set", "filters.max_answer_tokens=1")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "the filters keep no pair (dropped by length 32)" in done.stderr
+    assert (folder / ".result" / "funnel.md").exists()
 
 
 @pytest.mark.parametrize(

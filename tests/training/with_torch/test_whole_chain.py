@@ -68,6 +68,11 @@ def test_a_chain_that_is_killed_in_every_stage_ends_all_the_same(tmp_path: Path)
     assert [(step["step"], step["made"]) for step in steps] == [(step, step == "export") for step in STEPS]
     assert finished == {step: (folder / step / "manifest.json").read_bytes() for step in STEPS[:-1]}
     metrics = {step["step"]: step["manifest"]["metrics"] for step in steps}
+    for step in steps:
+        told = {"models", "recipe", "data", "libraries", "seed", "metrics", "wall_seconds", "peak_memory_bytes"}
+        assert told <= step["manifest"].keys()
+        handles_tokens = step["step"] in {"generate", "prepare", "sft-a", "sft-b", "dpo"}
+        assert ("tokens_per_second" in step["manifest"]) is handles_tokens
     for name in ("sft-a", "sft-b"):
         assert metrics[name]["held_out_loss"] < metrics[name]["held_out_loss_before"]
     assert metrics["prepare"]["leakage"] == 0
