@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from pydantic import ValidationError
 
 from app.index.section import Chunk, Span
 from training.errors import SourceError
+from training.filters.__main__ import main
 from training.filters.commands import DocumentedCode
 from training.filters.fitting import Share, Verdict, fit, measure, out_of_fold, predict, read_verdicts
 from training.filters.funnel import Dropped, Funnel, FunnelStep, misquoted
@@ -259,3 +261,9 @@ def test_the_labels_can_be_read_and_fall_into_two_like_halves() -> None:
     assert 0.4 < tuning / len(verdicts) < 0.6
     with pytest.raises(SourceError, match="there is no file"):
         read_verdicts(LABELS.with_name("none.csv"))
+
+
+def test_the_command_ends_in_one_line_where_a_file_is_missing(tmp_path: Path) -> None:
+    gone = str(tmp_path / "gone.csv")
+    with pytest.raises(SystemExit, match=f"^python -m training.filters: there is no file {re.escape(gone)}$"):
+        main(["--pairs", gone, "--docs", gone, "--labels", gone])

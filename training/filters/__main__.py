@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from app.errors import DocentError
 from training.corpus import Corpus, open_corpus
 from training.filters.fitting import Array, Verdict, fit, measure, out_of_fold, predict, read_verdicts
 from training.filters.funnel import NEAR_DUPLICATE, Funnel, apply_filters
@@ -41,7 +42,10 @@ def main(arguments: Sequence[str]) -> None:
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--kept", type=Path, help="verdicts on pairs that were kept")
     parser.add_argument("--report", type=Path, help="folder for the funnel's report")
-    asyncio.run(_run(parser.parse_args(arguments)))
+    try:
+        asyncio.run(_run(parser.parse_args(arguments)))
+    except DocentError as error:
+        sys.exit(f"{parser.prog}: {error.detail}")
 
 
 async def _run(given: argparse.Namespace) -> None:
