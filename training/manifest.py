@@ -14,7 +14,7 @@ from typing import Any
 from training.errors import SourceError
 
 MANIFEST = "manifest.json"
-INPUTS = "inputs.json"  # written first: a folder with it and without a manifest is unfinished
+INPUTS = "inputs.json"  # written after preflight: a folder with it and without a manifest is unfinished
 _LIBRARIES = (
     *("torch", "transformers", "trl", "peft", "datasets", "accelerate", "mergekit", "gguf", "tokenizers"),
     *("numpy", "onnxruntime", "fastembed", "qdrant-edge-py", "datasketch", "openvino-genai", "docent"),
