@@ -6,7 +6,7 @@ import pytest
 
 from training.errors import RecipeError
 from training.recipe import load_recipe, merged, parse_setting
-from training.schema.stages import RECIPES, SftRecipe
+from training.schema.stages import RECIPES, DpoRecipe, SftRecipe
 
 RECIPE_FILES = sorted((Path(__file__).resolve().parents[2] / "training" / "recipes").rglob("*.yaml"))
 
@@ -55,6 +55,14 @@ def test_settings_are_typed_and_reach_into_sections_and_lists(tmp_path: Path) ->
     assert recipe.lora.target == ["q_proj", "o_proj"]
     assert recipe.seed == 7
     assert recipe.data.replay.share == 0.1
+
+
+@pytest.mark.parametrize("settings", [[], ["optimisation.batch_size=2"], ["optimisation.max_length=64"]])
+def test_dpo_keeps_its_own_rate_beside_other_keys(tmp_path: Path, settings: list[str]) -> None:
+    text = "output_dir: out\nmodel: {name: packaged}\ndata: {train: {path: pairs.jsonl}, held_out_rows: 2}\n"
+    recipe = load_recipe("dpo", written(tmp_path, text), settings)
+    assert isinstance(recipe, DpoRecipe)
+    assert recipe.optimisation.learning_rate == 5e-7
 
 
 def test_null_takes_a_section_out(tmp_path: Path) -> None:

@@ -34,3 +34,9 @@ class Optimisation(Section):
     save_steps: int = Field(100, gt=0, description="Steps between two checkpoints: what a kill costs at most.")
     keep_checkpoints: int = Field(2, ge=2, description="The newest so many; a kill may leave one of them half written.")
     patience: int = Field(0, ge=0, description="Looks without a better held-out loss until training ends. 0: never.")
+
+
+class DpoOptimisation(Optimisation):
+    """As for SFT, with DPO's own default rate: it stays whatever other key a recipe gives."""
+
+    learning_rate: float = Field(5e-7, gt=0, description="Its highest value; about ten times as much with an adapter.")

@@ -11,7 +11,7 @@ from training.schema.data import PreferenceData, Rows, SftData
 from training.schema.generate import GenerateRecipe
 from training.schema.held_out import HeldOut, PerplexityCheck
 from training.schema.lora import Lora
-from training.schema.optimisation import Optimisation
+from training.schema.optimisation import DpoOptimisation, Optimisation
 from training.schema.prepare import PrepareRecipe
 
 
@@ -34,7 +34,7 @@ class DpoRecipe(Recipe):
     model: ModelSource
     data: PreferenceData
     lora: Lora | None = Field(None, description="Left out: all weights are trained.")
-    optimisation: Optimisation = Optimisation(learning_rate=5e-7)
+    optimisation: DpoOptimisation = DpoOptimisation()
     beta: float = Field(0.1, gt=0, description="How strongly the reference model holds.")
     loss: Literal["sigmoid", "ipo", "hinge", "robust"] = Field("sigmoid", description="A loss of trl's DPOTrainer.")
     label_smoothing: float = Field(0.0, ge=0, lt=0.5, description="Share of pairs taken as flipped: for `robust`.")
