@@ -127,5 +127,5 @@ widget-tools: node_modules/installed # What builds the widget, and checks its ac
 widget: widget-tools ## Build the chat widget anew (needs Node); the built files are part of the checkout.
 	@npm run --silent build
 
-clean: ## Remove the environment and the data folder.
-	rm -rf $(VENV) $(TRAIN_VENV) $(VLLM_VENV) .docent
+clean: ## Remove the environments and the data folder.
+	rm -rf $(VENV) $(TRAIN_VENV) $(VLLM_VENV) $(COMPRESS_VENV) .docent

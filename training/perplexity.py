@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from rich.console import Console
@@ -49,17 +50,24 @@ class Loss:
 
 
 def held_out_texts(data: HeldOut) -> str | list[Chat]:
-    """The whole text of a file, or chats. Raises SourceError where there is none."""
+    """The whole text of a file, or chats: never none. Raises SourceError where nothing can be measured on them."""
     path = located_path(data)
     if path is not None and path.suffix in _TEXTS:
-        try:
-            return path.read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            raise SourceError(f"{path} is no UTF-8 text: save the file as UTF-8") from error
-        except OSError as error:
-            raise SourceError(f"{path} cannot be read: {error.strerror}") from error
+        return _text_of(path)
     chats = read_as(data, lambda row, _: as_chat(row, data.system))
     return held_apart(chats, data.held_out_rows, data.split_seed)[1] if data.held_out_rows else chats
+
+
+def _text_of(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{path} is no UTF-8 text: save the file as UTF-8") from error
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror}") from error
+    if not text.strip():
+        raise SourceError(f"{path} is empty: name a text, or chats, on which the loss can be measured")
+    return text
 
 
 def held_out_tokens(data: HeldOut, tokenizer: PreTrainedTokenizerBase) -> list[TokenRow]:

@@ -173,6 +173,9 @@ def held_out_places(questions: Sequence[str], held_out: int, seed: int) -> set[i
     for question in order:
         if len(chosen) + len(groups[question]) <= held_out:
             chosen.update(groups[question])
+    if held_out and not chosen:
+        smallest = min(map(len, groups.values()))
+        raise SourceError(f"no question has so few rows that {held_out} can be held out: hold out {smallest} or more")
     return chosen
 
 

@@ -136,3 +136,10 @@ def test_a_row_to_replay_that_asks_what_is_held_out_is_none(tmp_path: Path) -> N
     general = lines(tmp_path / "general.jsonl", asked("which port"), asked("general"))
     train, _ = sft_chats(data.model_copy(update={"replay": Replay(path=str(general), share=0.5)}), 1)
     assert [one[0]["content"] for one in train[8:]] == ["general"]
+
+
+def test_a_share_too_small_for_any_question_is_told(tmp_path: Path) -> None:
+    file = lines(tmp_path / "same.jsonl", *({"question": "What?", "answer": str(at)} for at in range(4)))
+    data = SftData(train=Rows(path=str(file)), held_out_rows=2)
+    with pytest.raises(SourceError, match="no question has so few rows that 2 can be held out: hold out 4 or more"):
+        sft_chats(data, 0)

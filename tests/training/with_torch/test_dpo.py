@@ -143,3 +143,14 @@ def test_two_processes_train_one_model(adapter: tuple[Path, Mapping[str, Any]], 
     manifest = json.loads(done.stdout)["manifest"]
     assert manifest["processes"] == 2
     assert manifest["metrics"]["held_out_reward_margin"] > 0.2
+
+
+def test_chats_to_measure_by_that_are_empty_do_not_switch_the_guard_off(
+    adapter: tuple[Path, Mapping[str, Any]], tmp_path: Path
+) -> None:
+    (tmp_path / "text.md").write_text("\n")
+    settings = [f"output_dir={tmp_path / 'out'}", f"model.name={adapter[0]}"]
+    settings += [f"held_out_chats={{path: {tmp_path / 'text.md'}}}"]
+    (finding,) = examine("dpo", load_recipe("dpo", RECIPES / "dpo.yaml", settings))
+    assert finding.level == "error"
+    assert "text.md is empty" in finding.text

@@ -6,9 +6,14 @@ from typing import Any
 import pytest
 import torch
 
+from tests.training.with_torch.training_command import RECIPES, ROOT
+from training.carrying_out import carry_out
 from training.errors import SourceError
 from training.gguf_writer import gguf_name, pre_tokenizer, turned
 from training.merge import merge_plans, preflight
+from training.model_source import identity
+from training.recipe import load_recipe
+from training.schema.base import ModelSource
 from training.schema.stages import MergeRecipe
 
 pytestmark = [pytest.mark.training, pytest.mark.timeout(600)]
@@ -62,3 +67,17 @@ def test_only_tokenizers_that_gguf_knows_are_named() -> None:
     assert pre_tokenizer({"model": {"type": "BPE"}, "pre_tokenizer": {"type": "ByteLevel"}}) == "gpt-2"
     assert pre_tokenizer({"model": {"type": "BPE"}, "pre_tokenizer": {"type": "Metaspace"}}) is None
     assert pre_tokenizer({"model": {"type": "Unigram"}, "pre_tokenizer": {"type": "ByteLevel"}}) is None
+
+
+def test_an_export_of_the_tiny_model_is_finished_whatever_its_card_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    folder = tmp_path / "export"
+    tiny = "{name: tiny-random, text: tests/training/data/tokenizer_text.md, dtype: float32}"
+    export = load_recipe("export", RECIPES / "export.yaml", [f"output_dir={folder}", f"model={tiny}", "gguf=[]"])
+    assert carry_out("export", export)[1] is True
+    before = identity(ModelSource(name=str(folder)))
+    (folder / "README.md").write_text("Another card.")
+    assert carry_out("export", export)[1] is False
+    assert identity(ModelSource(name=str(folder))) == before

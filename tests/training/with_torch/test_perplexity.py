@@ -83,3 +83,11 @@ def test_a_text_is_cut_into_rows_of_which_every_token_counts(tmp_path: Path) -> 
 def test_rows_without_an_answer_are_refused() -> None:
     with pytest.raises(SourceError, match="is max_length shorter than their questions"):
         loss_on(tiny_model(), chat_tokens(TOKENIZER, CHATS, 5))
+
+
+@pytest.mark.parametrize("content", [b"", b" \n\n", b"\xff\xfe"])
+def test_a_text_without_anything_to_measure_is_refused(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "text.txt"
+    file.write_bytes(content)
+    with pytest.raises(SourceError, match=r"text\.txt is empty: name a text|cannot be read as UTF-8 text"):
+        held_out_texts(HeldOut(path=str(file)))
