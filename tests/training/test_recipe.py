@@ -105,6 +105,14 @@ def test_an_unknown_key_names_the_nearest_known_one(tmp_path: Path) -> None:
         (["data.held_out_rows=0"], "data: give one of `held_out` and `held_out_rows`"),
         (["model.name=tiny-random"], "model: `text` is given with `name: tiny-random`, and only there"),
         (["model.dtype=int3"], "model.dtype: Input should be 'bfloat16', 'float16' or 'float32' (given: 'int3')"),
+        (
+            ["optimisation.optimizer=adamw"],
+            "optimisation.optimizer: Input should be 'adamw_torch_fused', 'adamw_torch'",
+        ),
+        (
+            ["optimisation.patience=3", "optimisation.save_steps=50"],
+            "optimisation: `patience` keeps the best checkpoint: set save_steps (50) to a multiple of eval_steps (100)",
+        ),
         (["lora.rank"], "--set lora.rank: write key=value"),
         (["lora..rank=1"], "--set lora..rank=1: write key=value"),
         (["lora.rank=[1"], "--set lora.rank=[1: the value is no YAML"),
@@ -130,3 +138,35 @@ def test_a_slerp_without_t_is_refused(tmp_path: Path) -> None:
     text = "output_dir: out\nmethod: slerp\nbase: {name: a}\nmodels: [{source: {name: b}}]\n"
     with pytest.raises(RecipeError, match="slerp takes one of `t` and `equal_weights: true`"):
         load_recipe("merge", written(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("merge", "said"),
+    [
+        ("method: ties\nmodels: [{source: {name: b}}]", "ties needs a `weight` for each of `models`: b has none"),
+        ("method: dare_ties\nmodels: [{source: {name: b}}]", "dare_ties needs a `weight`"),
+        (
+            "method: linear\nmodels: [{source: {name: b}, weight: 1}, {source: {name: c}}]",
+            "linear needs a `weight` for each of `models`: c has none",
+        ),
+        ("method: linear\nmodels: [{source: {name: b}, weight: 0}]", "linear divides by the sum of its weights"),
+        ("t: [{filter: mlp, value: 0.5}]", "`t` ends with the one value that has no `filter`"),
+        ("t: [{value: 0.5}, {filter: mlp, value: 0.5}]", "`t` ends with the one value that has no `filter`"),
+        ("t: [{value: 0.5}, {value: 0.5}]", "`t` ends with the one value that has no `filter`"),
+        ("t: [{value: 1.5}]", "t is 0 (the base) to 1 (the other model), one number or a list of them, not 1.5"),
+        ("t: [{value: [0.5, -0.1]}]", "not [0.5, -0.1]"),
+        ("t: [{value: []}]", "one number or a list of them, not []"),
+    ],
+)
+def test_a_merge_that_mergekit_would_break_on_is_refused(tmp_path: Path, merge: str, said: str) -> None:
+    head = "output_dir: out\nbase: {name: a}\n"
+    slerp = "method: slerp\nmodels: [{source: {name: b}}]\n" if merge.startswith("t:") else ""
+    with pytest.raises(RecipeError) as caught:
+        load_recipe("merge", written(tmp_path, head + slerp + merge))
+    assert said in caught.value.detail
+    assert "\n" not in caught.value.detail
+
+
+def test_a_schedule_with_a_value_for_the_rest_is_taken(tmp_path: Path) -> None:
+    text = "output_dir: out\nmethod: slerp\nbase: {name: a}\nmodels: [{source: {name: b}}]\n"
+    load_recipe("merge", written(tmp_path, text + "t: [{filter: mlp, value: [0, 1]}, {value: 0.5}]"))

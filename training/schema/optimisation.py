@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from training.schema.base import Section
+
+# Of transformers' OptimizerNames those that torch, transformers and bitsandbytes have.
+Optimizer = Literal[
+    "adamw_torch_fused",
+    "adamw_torch",
+    "adafactor",
+    "sgd",
+    "adamw_bnb_8bit",
+    "lion_8bit",
+    "paged_adamw_32bit",
+    "paged_adamw_8bit",
+    "paged_lion_8bit",
+]
+NEEDS_BITSANDBYTES = ("adamw_bnb_8bit", "lion_8bit", "paged_adamw_32bit", "paged_adamw_8bit", "paged_lion_8bit")
 
 
 class Optimisation(Section):
@@ -23,7 +37,9 @@ class Optimisation(Section):
     gradient_accumulation: int = Field(1, gt=0, description="Passes a step.")
     weight_decay: float = Field(0.0, ge=0, description="Decoupled, as AdamW has it.")
     max_grad_norm: float = Field(1.0, gt=0, description="Gradients are scaled down to this norm.")
-    optimizer: str = Field("adamw_torch_fused", description="A name of transformers' OptimizerNames.")
+    optimizer: Optimizer = Field(
+        "adamw_torch_fused", description="As transformers names them; the 8-bit and paged ones need `bitsandbytes`."
+    )
     precision: Literal["auto", "bf16", "fp32"] = Field(
         "auto", description="`auto`: bf16 on CUDA and on a CPU that multiplies it, else fp32. Weights keep their dtype."
     )
@@ -34,6 +50,15 @@ class Optimisation(Section):
     save_steps: int = Field(100, gt=0, description="Steps between two checkpoints: what a kill costs at most.")
     keep_checkpoints: int = Field(2, ge=2, description="The newest so many; a kill may leave one of them half written.")
     patience: int = Field(0, ge=0, description="Looks without a better held-out loss until training ends. 0: never.")
+
+    @model_validator(mode="after")
+    def _the_best_is_saved(self) -> Self:
+        if self.patience and self.save_steps % self.eval_steps:
+            raise ValueError(
+                f"`patience` keeps the best checkpoint: set save_steps ({self.save_steps}) to a multiple of eval_steps "
+                f"({self.eval_steps})"
+            )
+        return self
 
 
 class DpoOptimisation(Optimisation):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from training.schema.base import ModelSource, Recipe, Section
 from training.schema.data import PreferenceData, Rows, SftData
@@ -43,6 +43,9 @@ class DpoRecipe(Recipe):
     loss_tolerance: float = Field(0.05, ge=0, description="How much the loss on `held_out_chats` may grow (nats).")
 
 
+_WEIGHED = ("linear", "ties", "dare_ties")
+
+
 class MergeModel(Section):
     """A parent of a merge."""
 
@@ -55,7 +58,15 @@ class Interpolation(Section):
     """SLERP's t for the tensors whose name contains `filter`; several values are spread over the layers."""
 
     filter: str | None = Field(None, description="Left out: the rest.")
-    value: float | list[float] = Field(description="t, or its values from the first layer to the last.")
+    value: float | list[float] = Field(description="t, or its values from the first layer to the last: 0 to 1.")
+
+    @field_validator("value")
+    @classmethod
+    def _between_the_models(cls, value: float | list[float]) -> float | list[float]:
+        values = value if isinstance(value, list) else [value]
+        if not values or not all(0 <= one <= 1 for one in values):
+            raise ValueError(f"t is 0 (the base) to 1 (the other model), one number or a list of them, not {value}")
+        return value
 
 
 class MergeRecipe(Recipe):
@@ -93,6 +104,24 @@ class MergeRecipe(Recipe):
             raise ValueError("`sweep` is slerp's, and needs `perplexity` to measure by")
         if self.t == "best" and not self.sweep:
             raise ValueError("`t: best` needs `sweep`")
+        return self
+
+    @model_validator(mode="after")
+    def _models_are_weighed(self) -> Self:
+        missing = [model.source.name for model in self.models if model.weight is None]
+        if self.method in _WEIGHED and missing:
+            raise ValueError(f"{self.method} needs a `weight` for each of `models`: {missing[0]} has none")
+        if self.method == "linear" and not sum(model.weight or 0 for model in self.models):
+            raise ValueError("linear divides by the sum of its weights: one of them has to be above 0")
+        return self
+
+    @model_validator(mode="after")
+    def _every_tensor_has_a_t(self) -> Self:
+        rest = [at for at, one in enumerate(self.t) if isinstance(one, Interpolation) and one.filter is None]
+        if self.t != "best" and self.t and rest != [len(self.t) - 1]:
+            raise ValueError(
+                "`t` ends with the one value that has no `filter`, as in `- {value: 0.5}`: it is the rest's"
+            )
         return self
 
 
