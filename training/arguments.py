@@ -73,15 +73,16 @@ def lora_config(lora: Lora, model: PreTrainedModel, new_tokens: Sequence[int]) -
         use_dora=lora.dora,
         init_lora_weights=_INIT[lora.init],
         modules_to_save=lora.modules_to_save or None,
-        trainable_token_indices=_token_rows(model, new_tokens),
+        trainable_token_indices=_token_rows(model, new_tokens, lora.modules_to_save),
         bias="none",
     )
 
 
-def _token_rows(model: PreTrainedModel, ids: Sequence[int]) -> dict[str, list[int]] | None:
+def _token_rows(model: PreTrainedModel, ids: Sequence[int], whole: Sequence[str]) -> dict[str, list[int]] | None:
+    """By layer; none of a layer that is trained whole, where peft refuses both."""
     if not ids:
         return None
     layers = {"embed_tokens": list(ids)}
     if not model.config.tie_word_embeddings:
         layers["lm_head"] = list(ids)
-    return layers
+    return {name: rows for name, rows in layers.items() if name not in whole} or None

@@ -22,11 +22,10 @@ from training.chat_template import use_chatml
 from training.curves import draw_preference
 from training.loading import fit_vocabulary, load_config, load_model, load_tokenizer
 from training.perplexity import held_out_texts, held_out_tokens, loss_on
-from training.preferences import Preference, preference_rows
-from training.preflight.adapter import check_adapter
+from training.preferences import preference_rows
 from training.preflight.finding import Finding
-from training.preflight.template import check_template
-from training.preflight.trainer import Training, check_training
+from training.preflight.lengths import check_prompts
+from training.preflight.trainer import Training, check_learner, check_training
 from training.run_folder import RunFolder, is_main_process
 from training.schema.stages import DpoRecipe
 from training.trainer_run import Learner, Progress, Watch, carry_on, load_learner
@@ -42,31 +41,21 @@ _WATCHED = {  # trl's names of what is measured on the held-out pairs
 
 def preflight(recipe: DpoRecipe) -> list[Finding]:
     """Reads config, tokenizer and rows; loads no weights."""
-    findings = check_adapter(recipe.lora) if recipe.lora else []
-    config = load_config(recipe.model)
-    tokenizer = load_tokenizer(recipe.model)
-    findings += check_template(tokenizer, trains_all_weights=recipe.lora is None)
-    train, held_out = preference_rows(recipe.data)
-    use_chatml(tokenizer)
-    findings.append(Finding("ok", "rows", f"{len(train)} pairs to train on, {len(held_out)} held out"))
-    findings.append(_prompts(recipe, tokenizer, train))
-    findings.append(_guard(recipe))
     training = Training(
         recipe.model, recipe.lora, recipe.optimisation, recipe.output_dir, together=2, passes=_REFERENCE_PASS
     )
+    config = load_config(recipe.model)
+    tokenizer = load_tokenizer(recipe.model)
+    findings = check_learner(training, config, tokenizer)
+    train, held_out = preference_rows(recipe.data)
+    use_chatml(tokenizer)
+    findings.append(Finding("ok", "rows", f"{len(train)} pairs to train on, {len(held_out)} held out"))
+    sides = {"pairs": train, "held-out pairs": held_out}  # trl drops those that fill max_length
+    prompts = [(name, _lengths(tokenizer, [pair["prompt"] for pair in pairs])) for name, pairs in sides.items()]
+    findings += check_prompts(prompts, recipe.optimisation.max_length)
+    findings.append(_guard(recipe))
     answers = [pair["prompt"] + answer for pair in train for answer in (pair["chosen"], pair["rejected"])]
     return [*findings, *check_training(training, config, _lengths(tokenizer, answers))]
-
-
-def _prompts(recipe: DpoRecipe, tokenizer: PreTrainedTokenizerBase, train: Sequence[Preference]) -> Finding:
-    """A pair whose prompt alone fills max_length teaches nothing, and trl drops it."""
-    longest = recipe.optimisation.max_length
-    dropped = sum(length >= longest for length in _lengths(tokenizer, [pair["prompt"] for pair in train]))
-    if dropped == len(train):
-        return Finding("error", "prompts", f"every prompt fills max_length {longest}: no answer would be left")
-    if dropped:
-        return Finding("warning", "prompts", f"{dropped} pairs are dropped: their prompt fills max_length {longest}")
-    return Finding("ok", "prompts", f"every prompt leaves room for its answers in max_length {longest}")
 
 
 def _guard(recipe: DpoRecipe) -> Finding:

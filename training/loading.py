@@ -21,6 +21,7 @@ from transformers import (
 
 from training.errors import SourceError
 from training.model_source import Located, base_of, find
+from training.preflight.layers import Layers
 from training.preflight.shapes import PUBLISHED
 from training.schema.base import ModelSource
 from training.tiny import tiny_config, tiny_model, tiny_tokenizer
@@ -49,6 +50,19 @@ def load_config(source: ModelSource) -> Mapping[str, Any]:
         return AutoConfig.from_pretrained(**located.arguments).to_dict()
     except _MISSING as error:
         raise _not_loaded(located, error) from error
+
+
+def layers_of(config: Mapping[str, Any]) -> Layers:
+    """Of a model of that config, as transformers builds it; no weight is made."""
+    settings = {key: value for key, value in config.items() if key != "model_type"}
+    try:
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(AutoConfig.for_model(config["model_type"], **settings))
+    except (KeyError, ValueError) as error:
+        raise SourceError(f"transformers knows no model of this config: {str(error).splitlines()[0]}") from error
+    named = {name: module for name, module in model.named_modules() if name}
+    adaptable = [name for name, module in named.items() if isinstance(module, torch.nn.Linear | torch.nn.Embedding)]
+    return Layers(list(named), adaptable)
 
 
 def load_tokenizer(source: ModelSource) -> PreTrainedTokenizerBase:

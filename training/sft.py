@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from itertools import takewhile
 from typing import Any
 
 import datasets
@@ -15,10 +17,9 @@ from training.chat_template import use_chatml
 from training.curves import draw_loss
 from training.loading import load_config, load_tokenizer
 from training.perplexity import chat_tokens, loss_on
-from training.preflight.adapter import check_adapter
 from training.preflight.finding import Finding
-from training.preflight.template import check_template
-from training.preflight.trainer import Training, check_training
+from training.preflight.lengths import check_prompts
+from training.preflight.trainer import Training, check_learner, check_training
 from training.rows import Chat, sft_chats
 from training.run_folder import RunFolder, is_main_process
 from training.schema.stages import SftRecipe
@@ -29,14 +30,17 @@ _FLASH = "flash_attention"
 
 def preflight(recipe: SftRecipe) -> list[Finding]:
     """Reads config, tokenizer and rows; loads no weights."""
-    findings = [*(check_adapter(recipe.lora) if recipe.lora else []), *_packing(recipe)]
+    training = Training(recipe.model, recipe.lora, recipe.optimisation, recipe.output_dir)
     config = load_config(recipe.model)
     tokenizer = load_tokenizer(recipe.model)
-    findings += check_template(tokenizer, trains_all_weights=recipe.lora is None)
+    findings = [*check_learner(training, config, tokenizer), *_packing(recipe)]
     train, held_out = sft_chats(recipe.data, recipe.seed)
     use_chatml(tokenizer)
     findings.append(Finding("ok", "rows", f"{len(train)} to train on, {len(held_out)} held out"))
-    training = Training(recipe.model, recipe.lora, recipe.optimisation, recipe.output_dir)
+    if recipe.assistant_only_loss:
+        sides = {"rows": train, "held-out rows": held_out}
+        prompts = [(name, prompt_lengths(tokenizer, chats)) for name, chats in sides.items()]
+        findings += check_prompts(prompts, recipe.optimisation.max_length)
     return [*findings, *check_training(training, config, chat_lengths(tokenizer, train))]
 
 
@@ -56,6 +60,17 @@ def chat_lengths(tokenizer: PreTrainedTokenizerBase, chats: list[Chat]) -> list[
     """Tokens of each chat, template included."""
     texts = [tokenizer.apply_chat_template(chat, tokenize=False) for chat in chats]
     return [len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]]
+
+
+def prompt_lengths(tokenizer: PreTrainedTokenizerBase, chats: list[Chat]) -> list[int]:
+    """Tokens of each chat before the assistant's first; of one in which it says nothing, more than any length."""
+    asked = [[*takewhile(lambda message: message["role"] != "assistant", chat)] for chat in chats]
+    texts = [tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True) for chat in asked]
+    lengths = [len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]]
+    return [
+        length if len(before) < len(chat) else sys.maxsize
+        for length, before, chat in zip(lengths, asked, chats, strict=True)
+    ]
 
 
 def main(recipe: SftRecipe, run: RunFolder) -> Mapping[str, Any]:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from training.preflight.adapter import check_adapter
+from training.preflight.equipment import Equipment, check_equipment
 from training.preflight.estimate import (
     Device,
     check_disk,
@@ -14,8 +16,10 @@ from training.preflight.estimate import (
     training_seconds,
     weights_of,
 )
-from training.preflight.lengths import check_lengths
+from training.preflight.layers import Layers, check_layers
+from training.preflight.lengths import check_lengths, check_prompts
 from training.preflight.shapes import PUBLISHED, compare_shapes
+from training.schema.base import ModelSource
 from training.schema.lora import Lora
 from training.schema.optimisation import Optimisation
 
@@ -96,6 +100,19 @@ def test_whether_vllm_loads_an_adapter(lora: Lora, level: str, text: str) -> Non
     assert text in serving.text
 
 
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"new_tokens": ["<|im_start|>", "<|im_end|>"]}, "it holds rows of new tokens (<|im_start|>, <|im_end|>)"),
+        ({"on_adapter": True}, "its base is one into which another adapter was merged"),
+    ],
+)
+def test_vllm_loads_matrices_on_a_published_base_only(given: dict[str, Any], text: str) -> None:
+    serving = check_adapter(Lora(rank=16), **given)[1]
+    assert serving.level == "warning"
+    assert f"{text}. `export` merges it" in serving.text
+
+
 def test_weights_are_counted_as_the_models_say() -> None:
     assert weights_of(SMOLLM2).total == 134_515_008  # as transformers counts them
     assert weights_of(MISTRAL).total == 7_241_732_096  # Mistral 7B's published count
@@ -135,3 +152,83 @@ def test_lengths_against_what_is_kept() -> None:
     cut = check_lengths([10] * 40 + [30] * 10, 20, 512)[0]
     assert (cut.level, "10 are cut" in cut.text) == ("warning", True)
     assert check_lengths([10], 1024, 512)[0].check == "context"
+
+
+LAYERS = Layers(
+    ["model.embed_tokens", "model.layers.0.self_attn.q_proj", "model.layers.0.input_layernorm", "lm_head"],
+    ["model.embed_tokens", "model.layers.0.self_attn.q_proj", "lm_head"],
+)
+
+
+@pytest.mark.parametrize(
+    "lora",
+    [
+        Lora(),
+        Lora(target=["q_proj"]),
+        Lora(target=["self_attn.q_proj", "lm_head"]),
+        Lora(target=r".*\.q_proj"),
+        Lora(modules_to_save=["lm_head", "input_layernorm"]),
+    ],
+)
+def test_layers_that_the_model_has(lora: Lora) -> None:
+    assert [finding.level for finding in check_layers(lora, LAYERS)] == ["ok"]
+
+
+@pytest.mark.parametrize(
+    ("lora", "text"),
+    [
+        (
+            Lora(target=["q_proj", "query"]),
+            "lora.target: the model has no layer query; it has embed_tokens, lm_",
+        ),
+        (Lora(target=["proj"]), "no layer proj;"),
+        (Lora(target=["input_layernorm"]), "lora.target: the model has no layer input_layernorm"),
+        (Lora(target=[]), "lora.target: the model has no layer (none)"),
+        (Lora(target="all_linear"), "no layer that fits all_linear"),
+        (Lora(target="q_proj"), "no layer that fits q_proj"),
+        (Lora(target="(q"), "(q is no regular expression"),
+        (Lora(modules_to_save=["head"]), "lora.modules_to_save: the model has no layer head"),
+    ],
+)
+def test_layers_that_it_has_not(lora: Lora, text: str) -> None:
+    (finding,) = check_layers(lora, LAYERS)
+    assert finding.level == "error"
+    assert text in finding.text
+
+
+def test_prompts_that_leave_no_room() -> None:
+    assert check_prompts([("rows", [5, 9]), ("held-out rows", [3])], 10)[0].level == "ok"
+    some, none = check_prompts([("rows", [5, 10, 11]), ("held-out rows", [10])], 10)
+    assert (some.level, "of 2 rows the prompt fills max_length 10" in some.text) == ("warning", True)
+    assert (none.level, "no answer would be left of the held-out rows" in none.text) == ("error", True)
+
+
+FLASH, PLAIN = (ModelSource(name="a", attention=kind) for kind in ("flash_attention_2", "sdpa"))
+NF4 = Lora(quantize="nf4")
+
+
+def lacking(has: Equipment, model: ModelSource, lora: Lora | None = None, optimizer: str = "adamw_torch") -> list[str]:
+    found = check_equipment(model, lora, Optimisation.model_validate({"optimizer": optimizer}), has)
+    assert all(finding.level == "error" for finding in found)
+    return [finding.text for finding in found]
+
+
+def test_what_a_machine_lacks_is_told_with_what_to_do() -> None:
+    processor, bare = Equipment(cuda=False, packages=frozenset()), Equipment(cuda=True, packages=frozenset())
+    assert lacking(processor, PLAIN, Lora()) == []
+    nowhere = "needs a CUDA device, and there is none: run the stage where there is one, or set it to"
+    rest = "here. The rest is checked for this machine"
+    assert lacking(processor, FLASH, NF4, "adamw_bnb_8bit") == [
+        f"lora.quantize: nf4 {nowhere} none {rest}",
+        f"model.attention: flash_attention_2 {nowhere} sdpa {rest}",
+        f"optimisation.optimizer: adamw_bnb_8bit {nowhere} adamw_torch_fused {rest}",
+    ]
+    nf4, flash, paged = lacking(bare, FLASH, NF4, "paged_adamw_8bit")
+    assert "needs bitsandbytes, which is not installed: run pip install --editable '.[training-gpu]'" in nf4
+    assert "needs flash_attn, which is not installed" in flash
+    assert paged.startswith("optimisation.optimizer: paged_adamw_8bit needs bitsandbytes")
+
+
+def test_what_is_installed_is_taken() -> None:
+    for packages in ({"bitsandbytes", "flash_attn"}, {"bitsandbytes", "kernels"}):
+        assert lacking(Equipment(cuda=True, packages=frozenset(packages)), FLASH, NF4, "lion_8bit") == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from training.preflight.finding import Finding
 from training.schema.lora import Lora
@@ -12,8 +13,12 @@ _RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # what vLLM takes as --max-lora
 _DEFAULT_RANK = 16  # what it takes where nothing is said
 
 
-def check_adapter(lora: Lora) -> list[Finding]:
-    return [_scale(lora), *_servable(lora)]
+def check_adapter(lora: Lora, new_tokens: Sequence[str] = (), *, on_adapter: bool = False) -> list[Finding]:
+    """new_tokens: those whose rows are trained beside it. on_adapter: it begins on a base with another one merged in.
+
+    vLLM loads neither: it takes the matrices of the published base's layers, and nothing else.
+    """
+    return [_scale(lora), _servable(lora, new_tokens, on_adapter=on_adapter)]
 
 
 def _scale(lora: Lora) -> Finding:
@@ -27,7 +32,7 @@ def _scale(lora: Lora) -> Finding:
     return Finding("error" if lora.rslora else "warning", "lora scale", f"scale {lora.scale:g} ({how}): {advice}")
 
 
-def _servable(lora: Lora) -> list[Finding]:
+def _servable(lora: Lora, new_tokens: Sequence[str], *, on_adapter: bool) -> Finding:
     reasons = [
         text
         for found, text in (
@@ -36,13 +41,15 @@ def _servable(lora: Lora) -> list[Finding]:
             (lora.init == "olora", "OLoRA changes the base"),
             (bool(lora.modules_to_save), f"it saves whole layers ({', '.join(lora.modules_to_save)})"),
             (lora.rank > _RANKS[-1], f"its rank is over {_RANKS[-1]}"),
+            (bool(new_tokens), f"it holds rows of new tokens ({', '.join(new_tokens)})"),
+            (on_adapter, "its base is one into which another adapter was merged"),
         )
         if found
     ]
     if reasons:
         text = f"vLLM does not load this adapter by itself: {', '.join(reasons)}. `export` merges it into the base"
-        return [Finding("warning", "serving", text)]
+        return Finding("warning", "serving", text)
     if lora.rank > _DEFAULT_RANK:
         allowed = next(rank for rank in _RANKS if rank >= lora.rank)
-        return [Finding("note", "serving", f"vLLM loads this adapter with --enable-lora --max-lora-rank {allowed}")]
-    return [Finding("ok", "serving", "vLLM loads this adapter with --enable-lora")]
+        return Finding("note", "serving", f"vLLM loads this adapter with --enable-lora --max-lora-rank {allowed}")
+    return Finding("ok", "serving", "vLLM loads this adapter with --enable-lora")

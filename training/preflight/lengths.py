@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from training.preflight.finding import Finding, Level
 
+Sides = Sequence[tuple[str, Sequence[int]]]
+
 
 def check_lengths(lengths: Sequence[int], max_length: int, positions: int | None) -> list[Finding]:
     """lengths: tokens of each row, template included. positions: what the model was made for."""
@@ -23,3 +25,20 @@ def check_lengths(lengths: Sequence[int], max_length: int, positions: int | None
     # What is cut off is the end of the answer, and with it the token that ends it.
     level: Level = "warning" if cut > len(lengths) // 100 else "note"
     return [*findings, Finding(level, "lengths", f"{text}: {cut} are cut at max_length {max_length}")]
+
+
+def check_prompts(sides: Sides, max_length: int) -> list[Finding]:
+    """Rows of which the prompt alone fills `max_length` teach nothing: no token of their answer is left.
+
+    sides: a name, as `held-out rows`, with the tokens of each prompt.
+    """
+    findings = []
+    for name, lengths in sides:
+        filled = sum(length >= max_length for length in lengths)
+        if filled == len(lengths):
+            text = f"every prompt fills max_length {max_length}: no answer would be left of the {name}; raise it"
+            findings.append(Finding("error", "prompts", text))
+        elif filled:
+            text = f"of {filled} {name} the prompt fills max_length {max_length}: nothing is learnt from them"
+            findings.append(Finding("warning", "prompts", text))
+    return findings or [Finding("ok", "prompts", f"every prompt leaves room for its answer in max_length {max_length}")]

@@ -7,6 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from transformers import PreTrainedTokenizerBase
+
+from training.chat_template import missing_tokens
+from training.loading import layers_of
+from training.model_source import find
+from training.preflight.adapter import check_adapter
+from training.preflight.equipment import check_equipment, this_equipment
 from training.preflight.estimate import (
     check_disk,
     check_memory,
@@ -18,7 +25,9 @@ from training.preflight.estimate import (
     weights_of,
 )
 from training.preflight.finding import Finding
+from training.preflight.layers import check_layers
 from training.preflight.lengths import check_lengths
+from training.preflight.template import check_template
 from training.schema.base import ModelSource
 from training.schema.lora import Lora
 from training.schema.optimisation import Optimisation
@@ -37,6 +46,16 @@ class Training:
     output_dir: Path
     together: int = 1
     passes: float = 1.0
+
+
+def check_learner(training: Training, config: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase) -> list[Finding]:
+    """Findings on adapter, layers, equipment and template. tokenizer: as it comes, before ChatML is laid over it."""
+    findings = check_equipment(training.model, training.lora, training.how, this_equipment())
+    if training.lora is not None:
+        on_adapter = find(training.model).kind == "adapter"
+        findings += check_adapter(training.lora, missing_tokens(tokenizer), on_adapter=on_adapter)
+        findings += check_layers(training.lora, layers_of(config))
+    return [*findings, *check_template(tokenizer, trains_all_weights=training.lora is None)]
 
 
 def check_training(training: Training, config: Mapping[str, Any], lengths: Sequence[int]) -> list[Finding]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from tests.training.with_torch.training_command import RECIPES, ROOT, arguments, docent_train, environment, killed, made
+from training.carrying_out import examine
+from training.recipe import load_recipe
 from training.tiny import tiny_config
 
 pytestmark = [pytest.mark.training, pytest.mark.timeout(600)]
@@ -109,6 +112,53 @@ def test_a_dry_run_says_what_would_break_and_makes_nothing(tmp_path: Path) -> No
     assert (found["lora scale"], found["packing"], found["disk"]) == ("error", "error", "ok")
     assert not folder.exists()
     assert docent_train(*SFT, "--dry-run").returncode == 0
+
+
+def findings(folder: Path, *settings: str) -> dict[str, tuple[str, str]]:
+    """Level and text of what preflight says, by check."""
+    at_root = [f"data.train.path={ROOT / 'tests/training/data/pairs.jsonl'}", f"output_dir={folder}"]
+    text = f"model.text={ROOT / 'tests/training/data/tokenizer_text.md'}"
+    recipe = load_recipe("sft", RECIPES / "sft.yaml", [*at_root, text, *settings])
+    return {one.check: (one.level, one.text) for one in examine("sft", recipe)}
+
+
+@pytest.mark.parametrize(
+    ("setting", "check", "said"),
+    [
+        ("lora.target=[q_proj, query]", "lora layers", "no layer query; it has down_proj, embed_tokens, gate_proj"),
+        ("lora.modules_to_save=[head]", "lora layers", "no layer head"),
+        ("lora.quantize=nf4", "equipment", "lora.quantize: nf4 needs"),
+        ("model.attention=flash_attention_2", "equipment", "model.attention: flash_attention_2 needs"),
+        ("optimisation.max_length=16", "prompts", "every prompt fills max_length 16"),
+    ],
+)
+@pytest.mark.skipif(torch.cuda.is_available(), reason="with a GPU other things are missing, or none")
+def test_a_dry_run_names_what_would_break_and_checks_the_rest(
+    tmp_path: Path, setting: str, check: str, said: str
+) -> None:
+    found = findings(tmp_path, setting)
+    assert found[check][0] == "error"
+    assert said in found[check][1]
+    assert {"rows", "lengths", "memory", "time", "disk"} <= set(found)
+
+
+def test_an_adapter_that_vllm_does_not_load_is_told(trained: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    base = without_chatml(tmp_path / "base", tied=True)
+    rows = findings(tmp_path / "rows", "model.text=null", f"model.name={base}")["serving"]
+    assert rows[0] == "warning"
+    assert "rows of new tokens (<|im_start|>, <|im_end|>)" in rows[1]
+    on_adapter = findings(tmp_path / "more", "model.text=null", f"model.name={trained[0]}")["serving"]
+    assert on_adapter[0] == "warning"
+    assert "another adapter was merged" in on_adapter[1]
+
+
+def test_an_adapter_whose_weights_are_cut_off_is_told(trained: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(trained[0], tmp_path / "copy"))
+    weights = copy / "adapter_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    level, text = findings(tmp_path / "out", "model.text=null", f"model.name={copy}")["source"]
+    assert level == "error"
+    assert "adapter_model.safetensors is cut off" in text
 
 
 @pytest.mark.parametrize("tied", [True, False])
