@@ -117,7 +117,6 @@ def _forgotten(recipe: DpoRecipe, done: Progress) -> list[Finding]:
 
 def dpo_trainer(recipe: DpoRecipe, watch: Watch) -> DPOTrainer:
     """The trainer of trl with the recipe's model, pairs and settings."""
-    learner = load_learner(recipe.model, recipe.lora)
     arguments = DPOConfig(
         **trainer_arguments(recipe.optimisation, watch.run.checkpoints, recipe.seed),
         beta=recipe.beta,
@@ -125,6 +124,7 @@ def dpo_trainer(recipe: DpoRecipe, watch: Watch) -> DPOTrainer:
         label_smoothing=recipe.label_smoothing,
         precompute_ref_log_probs=recipe.precompute_reference,
     )
+    learner = load_learner(recipe.model, recipe.lora, watch.run)
     train, held_out = _datasets(recipe, watch.run)  # after the arguments: they say how many processes there are
     return DPOTrainer(
         model=learner.model,

@@ -78,9 +78,9 @@ def load_tokenizer(source: ModelSource) -> PreTrainedTokenizerBase:
 
 
 def load_model(source: ModelSource, *, nf4: bool = False) -> PreTrainedModel:
-    """The weights, on the CPU; with `nf4` on this process's GPU, in 4 bits. An adapter is merged into its base.
+    """The weights, on the CPU. An adapter is merged into its base; GGUF weights are unpacked: blocks cannot be trained.
 
-    GGUF weights are unpacked: blocks cannot be trained.
+    nf4: in 4 bits on this process's GPU, of the hub or a folder of safetensors; `quantizing` makes one of the others.
     """
     located = find(source)
     dtype = getattr(torch, source.dtype)
@@ -92,7 +92,7 @@ def load_model(source: ModelSource, *, nf4: bool = False) -> PreTrainedModel:
     if located.kind == "gguf":
         arguments["quantization_config"] = GgufConfig(dequantize=True)
     if nf4:
-        arguments |= _nf4(located)
+        arguments |= _nf4()
     try:
         return AutoModelForCausalLM.from_pretrained(**arguments)
     except _MISSING as error:
@@ -101,7 +101,7 @@ def load_model(source: ModelSource, *, nf4: bool = False) -> PreTrainedModel:
 
 def fit_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
     """Give the model a row for each token that is new; it begins as the mean of the others."""
-    known = model.get_input_embeddings().weight.shape[0]
+    known = model.get_input_embeddings().num_embeddings  # of the weight ZeRO-3 leaves a part, or none
     if len(tokenizer) > known:
         model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
         with torch.no_grad():
@@ -115,15 +115,16 @@ def _merged(located: Located) -> PreTrainedModel:
     assert located.path is not None  # noqa: S101
     base = load_model(base_of(located))
     fit_vocabulary(base, load_tokenizer(located.source))
-    return PeftModel.from_pretrained(base, str(located.path)).merge_and_unload()
+    try:
+        return PeftModel.from_pretrained(base, str(located.path)).merge_and_unload()
+    except (*_MISSING, KeyError, RuntimeError, TypeError) as error:  # settings or shapes that are not of this base
+        raise _not_loaded(located, error) from error
 
 
-def _nf4(located: Located) -> dict[str, Any]:
+def _nf4() -> dict[str, Any]:
     """QLoRA's way (2305.14314): NF4 with double quantisation, computing in bf16."""
     if not torch.cuda.is_available():
         raise SourceError("lora.quantize: nf4 needs a CUDA device: set it to none here")
-    if located.kind == "gguf":
-        raise SourceError("lora.quantize: nf4 needs safetensors: a GGUF file is unpacked, not quantised anew")
     how = BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",

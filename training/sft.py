@@ -13,7 +13,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from trl import SFTConfig, SFTTrainer
 
 from training.arguments import trainer_arguments
-from training.chat_template import use_chatml
+from training.chat_template import END, use_chatml
 from training.curves import draw_loss
 from training.loading import load_config, load_tokenizer
 from training.perplexity import chat_tokens, loss_on
@@ -103,15 +103,15 @@ def main(recipe: SftRecipe, run: RunFolder) -> Mapping[str, Any]:
 
 def sft_trainer(recipe: SftRecipe, watch: Watch, train: list[Chat], held_out: list[Chat]) -> SFTTrainer:
     """The trainer of trl with the recipe's model, rows and settings."""
-    learner = load_learner(recipe.model, recipe.lora)
     arguments = SFTConfig(
         **trainer_arguments(recipe.optimisation, watch.run.checkpoints, recipe.seed),
         assistant_only_loss=recipe.assistant_only_loss,
         packing=recipe.packing,
         neftune_noise_alpha=recipe.neftune_alpha or None,
         train_sampling_strategy="group_by_length" if recipe.group_by_length and not recipe.packing else "random",
-        eos_token=learner.tokenizer.eos_token,
+        eos_token=END,
     )
+    learner = load_learner(recipe.model, recipe.lora, watch.run)
     rows, watched = (datasets.Dataset.from_list([{"messages": chat} for chat in chats]) for chats in (train, held_out))
     return SFTTrainer(
         model=learner.model,

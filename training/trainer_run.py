@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,13 +12,17 @@ from accelerate import PartialState
 from peft import LoraConfig
 from peft.utils.other import TrainableTokensWrapper
 from transformers import EarlyStoppingCallback, PreTrainedModel, PreTrainedTokenizerBase, Trainer, TrainerCallback
+from transformers.integrations import is_deepspeed_zero3_enabled
 
 from training.allocator import give_back_when_short, keep_freed_memory
 from training.arguments import lora_config
 from training.chat_template import CHATML, use_chatml
 from training.checkpoints import EpochOrder, Sealing, drop_unsealed, last_sealed
 from training.curves import read_metrics
-from training.loading import fit_vocabulary, load_model, load_tokenizer
+from training.loading import fit_vocabulary, load_config, load_model, load_tokenizer
+from training.model_source import find
+from training.preflight.divided import check_divided
+from training.quantizing import load_quantized
 from training.run_folder import RunFolder, is_main_process
 from training.schema.base import ModelSource
 from training.schema.lora import Lora
@@ -28,6 +33,7 @@ from training.watching import Bar, Journal, Speed, peak_with_gpu
 TrainableTokensWrapper.bias = None
 
 Measured = Mapping[str, float]
+_UNPACKED = "base"  # in the run's folder, until it is finished
 _BEFORE = "before_training"  # key of a line in metrics.jsonl
 # A pickle of trl's arguments, and a card of nothing but links.
 _NOT_FOR_THE_RESULT = ("training_args.bin", "README.md")
@@ -42,12 +48,21 @@ class Learner:
     adapter: LoraConfig | None
 
 
-def load_learner(source: ModelSource, lora: Lora | None) -> Learner:
-    """An adapter's folder is merged into its base first, so that what is trained anew starts from both."""
+def load_learner(source: ModelSource, lora: Lora | None, run: RunFolder) -> Learner:
+    """An adapter's folder is merged into its base first, so that what is trained anew starts from both.
+
+    Call it after the trainer's arguments are made: they say which device is this process's, and whether weights are
+    divided while they are read.
+    """
     keep_freed_memory()
     tokenizer = load_tokenizer(source)
     new_tokens = use_chatml(tokenizer)
-    model = load_model(source, nf4=lora is not None and lora.quantize == "nf4")
+    if is_deepspeed_zero3_enabled():
+        check_divided(find(source), lora, load_config(source).get("vocab_size", 0), len(tokenizer))
+    if lora is not None and lora.quantize == "nf4":
+        model = load_quantized(source, run.path / _UNPACKED)
+    else:
+        model = load_model(source)
     fit_vocabulary(model, tokenizer)
     if lora is None:
         model.requires_grad_(requires_grad=True)  # peft froze the base of an adapter that was merged
@@ -119,6 +134,7 @@ def carry_on(trainer: Trainer, watch: Watch, measure: Callable[[PreTrainedModel]
     if is_main_process():
         for name in _NOT_FOR_THE_RESULT:
             (run.staging / name).unlink(missing_ok=True)
+        shutil.rmtree(run.path / _UNPACKED, ignore_errors=True)
     metrics = {
         "train_loss": trained.training_loss,
         "steps": trainer.state.global_step,

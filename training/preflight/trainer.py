@@ -71,6 +71,16 @@ def check_training(training: Training, config: Mapping[str, Any], lengths: Seque
     wide = how.model_copy(update={"batch_size": how.batch_size * training.together})
     findings.append(check_memory(training_bytes(config, lora, training.model.dtype, wide), device))
     findings.append(check_time(seconds, tokens, device))
-    trained = lora_weights(config, lora.rank) if lora else weights_of(config).total
-    # A checkpoint: weights, and two moments each; one more is written before the oldest goes, and the result.
-    return [*findings, check_disk(training.output_dir, trained * 12 * (how.keep_checkpoints + 1) + trained * 4)]
+    return [*findings, check_disk(training.output_dir, _written(training, config))]
+
+
+def _written(training: Training, config: Mapping[str, Any]) -> float:
+    """Bytes: a checkpoint is weights and two moments each, of which one more is written before the oldest goes.
+
+    Beside them the result, and for QLoRA on what is no folder yet one of its weights in 16 bits.
+    """
+    lora, total = training.lora, weights_of(config).total
+    trained = lora_weights(config, lora.rank) if lora else total
+    quantized = lora is not None and lora.quantize == "nf4"
+    unpacked = 2 * total if quantized and find(training.model).kind not in {"hub", "folder"} else 0
+    return trained * 12 * (training.how.keep_checkpoints + 1) + trained * 4 + unpacked
