@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import platform
 
 import psutil
 
@@ -10,6 +11,16 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4  # of glibc's malloc.h
 _GROW_BY = 256 * 2**20  # bytes
 _ENOUGH = 16 * 2**30
 _SHORT = 4 * 2**30
+
+
+def available_bytes() -> int:
+    """Memory that can be had now, the system's cache of files among it."""
+    return int(psutil.virtual_memory().available)
+
+
+def keeps_freed_memory() -> bool:
+    """Whether `keep_freed_memory` would change something here; changes nothing itself."""
+    return available_bytes() >= _ENOUGH and platform.libc_ver()[0] == "glibc"
 
 
 def keep_freed_memory() -> bool:
@@ -21,7 +32,7 @@ def keep_freed_memory() -> bool:
     fit no other; so nothing is changed where less than 16 GiB are free, and `give_back_when_short` is called on the
     way. False where nothing is changed, and where the C library is another one.
     """
-    if psutil.virtual_memory().available < _ENOUGH:
+    if available_bytes() < _ENOUGH:
         return False
     try:
         mallopt = ctypes.CDLL(None).mallopt

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from training.errors import SourceError
 from training.preflight.adapter import check_adapter
 from training.preflight.equipment import Equipment, check_equipment
 from training.preflight.estimate import (
+    CPU_CORE,
     Device,
     check_disk,
     check_memory,
@@ -118,6 +120,11 @@ def test_weights_are_counted_as_the_models_say() -> None:
     assert weights_of(MISTRAL).total == 7_241_732_096  # Mistral 7B's published count
 
 
+def test_a_config_of_another_make_is_told() -> None:
+    with pytest.raises(SourceError, match=r"config\.json has no hidden_size: only models made as Llama"):
+        weights_of({"model_type": "gpt2", "n_embd": 768})
+
+
 def test_an_adapter_of_rank_256_on_all_linear_layers() -> None:
     assert lora_weights(SMOLLM2, 256) == 30 * 256 * (2 * 1152 + 2 * 768 + 3 * 2112)
 
@@ -140,6 +147,28 @@ def test_time_grows_with_tokens_and_adapter() -> None:
     assert training_seconds(SMOLLM2, None, 2000, device, checkpointing=False) == pytest.approx(2 * few)
     assert training_seconds(SMOLLM2, Lora(rank=256), 1000, device, checkpointing=False) > few
     assert few == pytest.approx(6 * 134_515_008 * 1000 / 4e10)
+
+
+@pytest.mark.parametrize(("tokens", "least", "most"), [(27_437, 4, 6), (303_983, 40, 60)])
+def test_time_on_two_cores_is_as_it_was_seen(tokens: int, least: float, most: float) -> None:
+    """SmolLM2-135M, LoRA of rank 256 in float32: about 5 and 45 minutes."""
+    device = Device("CPU, 2 cores", 1, 10**10, 2 * CPU_CORE)
+    minutes = training_seconds(SMOLLM2, Lora(rank=256), tokens, device, checkpointing=False) / 60
+    assert least < minutes < most
+
+
+def test_frozen_weights_cost_less_time_than_trained_ones() -> None:
+    device = Device("GPU", 1, 10**10, 1e14)
+    frozen, everything = (
+        training_seconds(MISTRAL, lora, 1000, device, checkpointing=False) for lora in (Lora(rank=1), None)
+    )
+    assert frozen == pytest.approx(everything * 4 / 6, rel=0.01)
+
+
+def test_memory_that_is_kept_is_told() -> None:
+    assert "up to" not in check_memory(8.3e9, Device("CPU", 1, 20 * 10**9, 1e11)).text
+    keeping = check_memory(8.3e9, Device("CPU", 1, 20 * 10**9, 1e11, keeps=True))
+    assert (keeping.level, "up to 14.7 GB" in keeping.text) == ("ok", True)
 
 
 def test_too_little_disk_is_an_error(tmp_path: Path) -> None:

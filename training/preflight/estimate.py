@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from training.errors import SourceError
 from training.preflight.finding import Finding
 from training.schema.lora import Lora
 from training.schema.optimisation import Optimisation
@@ -17,20 +18,28 @@ _GB = 1e9
 _BYTES = {"bfloat16": 2, "float16": 2, "float32": 4}
 _NF4_BYTES = 0.55  # 4 bits and the double-quantised constants (2305.14314)
 _OPTIMISER_BYTES = 12  # gradient, and AdamW's two moments, in float32
-# Dense float operations a second that training reaches, about 40 % of the peak (bf16), or seen (a CPU core, float32).
+# Dense float operations a second that training reaches: of GPUs about 40 % of the peak (bf16).
 _DEVICES = {"4090": 66e12, "A100": 125e12, "H100": 400e12, "L40": 70e12, "A10": 50e12}
 _OTHER_GPU = 40e12
-_CPU_CORE = 2e10
+# Seen: SmolLM2-135M with LoRA of rank 256 (1.0e9 operations a token) in float32 on two cores with AVX-512, 84 to 116
+# tokens a second, prompts counted: 4.2e10 to 5.8e10 a core.
+CPU_CORE = 5e10
+_NEEDED = ("hidden_size", "num_hidden_layers", "intermediate_size", "num_attention_heads")
+_KEPT = 14.7 / 8.3  # most and usual GB of such a training with 8 rows of 512, see allocator.py
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """bytes: memory that is free. flops: float operations a second in training, all devices together."""
+    """bytes: memory that is free. flops: float operations a second in training, all devices together.
+
+    keeps: what a step freed is kept for the next (training/allocator.py).
+    """
 
     name: str
     count: int
     bytes: int
     flops: float
+    keeps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +62,23 @@ def this_device() -> Device:
         name, count = torch.cuda.get_device_name(0), torch.cuda.device_count()
         speed = next((flops for known, flops in _DEVICES.items() if known in name), _OTHER_GPU)
         return Device(name, count, torch.cuda.mem_get_info(0)[0], speed * count)
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return this_processor()
+
+
+def this_processor() -> Device:
+    """Memory is what can be had: the system's cache of files gives way."""
+    from training.allocator import available_bytes, keeps_freed_memory  # noqa: PLC0415  (psutil comes with torch's environment)
+
     cores = len(os.sched_getaffinity(0))
-    return Device(f"CPU, {cores} cores", 1, free, _CPU_CORE * cores)
+    return Device(f"CPU, {cores} cores", 1, available_bytes(), CPU_CORE * cores, keeps_freed_memory())
 
 
 def weights_of(config: Mapping[str, Any]) -> Weights:
-    """Counted as Llama, Mistral and Qwen have them."""
+    """Counted as Llama, Mistral and Qwen have them. Raises SourceError for a config of another make."""
+    lacking = [key for key in _NEEDED if key not in config]
+    if lacking:
+        text = "only models made as Llama, Mistral and Qwen are can be taken"
+        raise SourceError(f"the model's config.json has no {lacking[0]}: {text}")
     hidden, layers = int(config["hidden_size"]), int(config["num_hidden_layers"])
     intermediate, vocabulary = int(config["intermediate_size"]), int(config.get("vocab_size", 32_000))
     heads = int(config["num_attention_heads"])
@@ -102,20 +121,33 @@ def training_bytes(config: Mapping[str, Any], lora: Lora | None, dtype: str, how
 def training_seconds(
     config: Mapping[str, Any], lora: Lora | None, tokens: float, device: Device, *, checkpointing: bool
 ) -> float:
-    """6 float operations a weight and token (2001.08361), 8 where activations are computed again."""
+    """6 float operations a weight and token (2001.08361), 4 of a frozen one, 2 more to compute activations again."""
     weights = weights_of(config)
     # An input embedding of its own is looked up, not multiplied.
     used = weights.total if config.get("tie_word_embeddings") else weights.total - weights.embedding // 2
-    used += lora_weights(config, lora.rank) if lora else 0
-    return (8 if checkpointing else 6) * used * tokens / device.flops
+    again = 2 if checkpointing else 0
+    if lora is None:
+        return (6 + again) * used * tokens / device.flops
+    operations = (4 + again) * used + (6 + again) * lora_weights(config, lora.rank)
+    return operations * tokens / device.flops
 
 
 def check_memory(needed: float, device: Device) -> Finding:
     text = f"about {needed / _GB:.1f} GB of {device.bytes / _GB:.1f} GB free on {device.count} x {device.name}"
     if needed <= device.bytes * 0.9:
-        return Finding("ok", "memory", text)
+        most = f"; up to {needed * _KEPT / _GB:.1f} GB, for what a step frees is kept while 16 GiB are free"
+        return Finding("ok", "memory", text + (most if device.keeps else ""))
     advice = "less batch_size, gradient_checkpointing: true, lora.quantize: nf4 or FSDP (training/accelerate)"
     return Finding("warning", "memory", f"{text}: {advice}")
+
+
+def check_holding(needed: float, what: str) -> Finding:
+    """needed: bytes of the machine's memory, not a GPU's. what: that takes them."""
+    free = this_processor().bytes
+    text = f"about {needed / _GB:.1f} GB of {free / _GB:.1f} GB free, for {what}"
+    if needed <= free * 0.9:
+        return Finding("ok", "memory", text)
+    return Finding("warning", "memory", f"{text}: end other programs, or take a machine with more")
 
 
 def check_time(seconds: float, tokens: float, device: Device) -> Finding:
