@@ -15,7 +15,7 @@ from training.compressing import calibration_texts, check_compression, compress
 from training.errors import SourceError
 from training.gguf_writer import check_architecture, check_tokenizer, write_gguf
 from training.loading import fit_vocabulary, load_config, load_model, load_tokenizer
-from training.preflight.estimate import check_disk, weights_of
+from training.preflight.estimate import check_disk, check_holding, weights_of
 from training.preflight.finding import Finding
 from training.run_folder import RunFolder
 from training.schema.stages import ExportRecipe
@@ -42,6 +42,8 @@ def preflight(recipe: ExportRecipe) -> list[Finding]:
         findings += check_compression(recipe.compression)
         texts = calibration_texts(recipe.compression)
         findings += [Finding("ok", "calibration", f"{len(texts)} rows")] if texts else []
+    # In float32 the source, and then each format, is compared; a writer of GGUF holds a file of 16 bits at the most.
+    findings.append(check_holding(4 * weights_of(config).total, "comparing the model in 32 bits"))
     written = (recipe.dtype, *recipe.gguf, *(recipe.compression.formats if recipe.compression else ()))
     return [*findings, check_disk(recipe.output_dir, sum(weights_of(config).total * _BYTES[one] for one in written))]
 
@@ -52,10 +54,7 @@ def main(recipe: ExportRecipe, run: RunFolder) -> Mapping[str, Any]:
     Raises SourceError where one is farther from the source than its tolerance: nothing is finished then.
     """
     tokenizer = load_tokenizer(recipe.model)
-    model = load_model(recipe.model).eval()
-    fit_vocabulary(model, tokenizer)
-    expected = log_probabilities(model.float(), tokenizer)
-    model.to(getattr(torch, recipe.dtype)).save_pretrained(run.staging)
+    expected = _written(recipe, tokenizer, run.staging)
     if tokenizer.chat_template == CHATML:
         tokenizer.chat_template = SERVED_CHATML
     tokenizer.save_pretrained(run.staging)
@@ -74,6 +73,15 @@ def main(recipe: ExportRecipe, run: RunFolder) -> Mapping[str, Any]:
     (run.staging / "README.md").write_text(_card(recipe, distances), encoding="utf-8")
     named = {f"distance_{kind}": distance for kind, distance in distances.items()}
     return {"metrics": named, "peak_memory_bytes": peak_with_gpu()}
+
+
+def _written(recipe: ExportRecipe, tokenizer: PreTrainedTokenizerBase, folder: Path) -> torch.Tensor:
+    """Write the weights; returns the source's log-probabilities. The model is let go: what follows is as large."""
+    model = load_model(recipe.model).eval()
+    fit_vocabulary(model, tokenizer)
+    expected = log_probabilities(model.float(), tokenizer)
+    model.to(getattr(torch, recipe.dtype)).save_pretrained(folder)
+    return expected
 
 
 def log_probabilities(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> torch.Tensor:

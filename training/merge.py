@@ -20,7 +20,7 @@ from training.chat_template import use_chatml
 from training.loading import fit_vocabulary, load_config, load_model, load_tokenizer
 from training.model_source import find
 from training.perplexity import held_out_texts
-from training.preflight.estimate import check_disk, weights_of
+from training.preflight.estimate import check_disk, check_holding, weights_of
 from training.preflight.finding import Finding
 from training.preflight.shapes import compare_shapes
 from training.run_folder import RunFolder
@@ -31,6 +31,7 @@ from training.watching import peak_with_gpu
 
 Schedule = Sequence[Interpolation]
 _BYTES = {"bfloat16": 2, "float16": 2, "float32": 4}
+_SHARD = 5e9  # bytes of a file of the result, which mergekit collects before it writes them
 
 
 def preflight(recipe: MergeRecipe) -> list[Finding]:
@@ -42,7 +43,20 @@ def preflight(recipe: MergeRecipe) -> list[Finding]:
     findings.append(_measuring(recipe))
     needed = weights_of(base[1]).total * _BYTES[recipe.dtype]
     made = len(recipe.models) if recipe.method == "slerp" else 1
+    findings.append(_holding(recipe, base[1]))
     return [*findings, check_disk(recipe.output_dir, needed * (made + (2 if recipe.sweep else 1)))]
+
+
+def _holding(recipe: MergeRecipe, base: Mapping[str, Any]) -> Finding:
+    """Mergekit reads tensor by tensor; a model is held whole to be measured, or where it is no folder yet."""
+    sources = _sources(recipe)
+    if recipe.perplexity is None:
+        sources = [source for source in sources if find(source).kind not in {"hub", "folder"}]
+    widest = max([_BYTES[source.dtype] for source in sources], default=0)
+    if recipe.perplexity is not None or recipe.chat_template == "chatml":
+        widest = max(widest, _BYTES[recipe.dtype])
+    needed = max(widest * weights_of(base).total, _SHARD)
+    return check_holding(needed, "the largest of the models" if widest else "a part of the result at a time")
 
 
 def _measuring(recipe: MergeRecipe) -> Finding:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+from accelerate import PartialState
+
 from training.chat_template import use_chatml
 from training.curves import draw_sweep
 from training.errors import ResultRefused
@@ -32,12 +34,16 @@ class Perplexities:
         return self._losses.get(name)
 
     def of(self, name: str, source: ModelSource) -> Loss:
-        """Loads the model, unless `name` was measured before. Its own tokenizer is used, with ChatML laid over it."""
+        """Loads the model, unless `name` was measured before; on a GPU where there is one.
+
+        Its own tokenizer is used, with ChatML laid over it.
+        """
         if name not in self._losses:
             tokenizer = load_tokenizer(source)
             use_chatml(tokenizer)
             model = load_model(source)
             fit_vocabulary(model, tokenizer)
+            model.to(PartialState().device)
             self._losses[name] = loss_on(model, held_out_tokens(self._check, tokenizer), name)
             with self._file.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"model": name, **asdict(self._losses[name])}) + "\n")

@@ -1,22 +1,29 @@
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from transformers import LlamaForCausalLM
 
 from tests.training.with_torch.training_command import RECIPES, ROOT
+from training import export
 from training.carrying_out import carry_out
 from training.errors import SourceError
+from training.export import preflight as export_preflight
 from training.gguf_writer import gguf_name, pre_tokenizer, turned
 from training.merge import merge_plans, preflight
 from training.model_source import identity
 from training.recipe import load_recipe
 from training.schema.base import ModelSource
-from training.schema.stages import MergeRecipe
+from training.schema.stages import ExportRecipe, MergeRecipe
 
 pytestmark = [pytest.mark.training, pytest.mark.timeout(600)]
+
+
+TINY = "{name: tiny-random, text: tests/training/data/tokenizer_text.md, dtype: float32}"
 
 
 def recipe(method: str, count: int = 3, **changes: Any) -> MergeRecipe:
@@ -49,6 +56,51 @@ def test_the_studys_merge_is_refused_before_anything_is_fetched() -> None:
     assert "is a CodeLlama" in findings[0].text
 
 
+MISTRAL_BF16 = 7_241_732_096 * 2 / 1e9
+
+
+@pytest.mark.parametrize(
+    ("changes", "gigabytes"),
+    [
+        ({"dtype": "bfloat16"}, "5.0"),
+        ({"chat_template": "chatml"}, f"{MISTRAL_BF16:.1f}"),
+        ({"perplexity": {"path": str(ROOT / "tests/training/data/pairs.jsonl")}}, f"{MISTRAL_BF16:.1f}"),
+        ({"dtype": "float32", "chat_template": "chatml"}, f"{2 * MISTRAL_BF16:.1f}"),
+    ],
+)
+def test_a_merge_says_what_it_holds_in_memory(changes: dict[str, Any], gigabytes: str) -> None:
+    mistral = {"name": "mistralai/Mistral-7B-v0.1"}
+    parents = [{"source": {"name": "jan-hq/trinity-v1"}}]
+    findings = preflight(recipe("slerp", t=[{"value": 0.5}], base=mistral, models=parents, **changes))
+    (memory,) = (finding for finding in findings if finding.check == "memory")
+    assert memory.text.startswith(f"about {gigabytes} GB of ")
+
+
+def test_an_export_compares_in_32_bits() -> None:
+    mistral = {"output_dir": "out", "model": {"name": "mistralai/Mistral-7B-v0.1"}}
+    (memory,) = (one for one in export_preflight(ExportRecipe.model_validate(mistral)) if one.check == "memory")
+    assert memory.text.startswith(f"about {2 * MISTRAL_BF16:.1f} GB of ")
+
+
+def test_an_export_holds_one_model_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    held: list[int] = []
+
+    def watched(*given: Any) -> Any:
+        gc.collect()
+        held.append(sum(isinstance(one, LlamaForCausalLM) for one in gc.get_objects()))
+        return reloaded(*given)
+
+    reloaded = export._reloaded
+    monkeypatch.setattr(export, "_reloaded", watched)
+    gc.collect()
+    before = sum(isinstance(one, LlamaForCausalLM) for one in gc.get_objects())
+    carry_out(
+        "export", load_recipe("export", RECIPES / "export.yaml", [f"output_dir={tmp_path / 'out'}", f"model={TINY}"])
+    )
+    assert held == [before] * 3
+
+
 def test_query_rows_are_turned_from_halves_to_pairs() -> None:
     rows = torch.arange(8.0).reshape(8, 1)  # two heads of four: first halves 0 1, second halves 2 3
     assert turned(rows, 2).flatten().tolist() == [0, 2, 1, 3, 4, 6, 5, 7]
@@ -74,10 +126,9 @@ def test_an_export_of_the_tiny_model_is_finished_whatever_its_card_says(
 ) -> None:
     monkeypatch.chdir(ROOT)
     folder = tmp_path / "export"
-    tiny = "{name: tiny-random, text: tests/training/data/tokenizer_text.md, dtype: float32}"
-    export = load_recipe("export", RECIPES / "export.yaml", [f"output_dir={folder}", f"model={tiny}", "gguf=[]"])
-    assert carry_out("export", export)[1] is True
+    tiny = load_recipe("export", RECIPES / "export.yaml", [f"output_dir={folder}", f"model={TINY}", "gguf=[]"])
+    assert carry_out("export", tiny)[1] is True
     before = identity(ModelSource(name=str(folder)))
     (folder / "README.md").write_text("Another card.")
-    assert carry_out("export", export)[1] is False
+    assert carry_out("export", tiny)[1] is False
     assert identity(ModelSource(name=str(folder))) == before
