@@ -53,11 +53,15 @@ def check_tokenizer(specification: Mapping[str, Any]) -> Finding:
     """specification: what stands in tokenizer.json."""
     name = pre_tokenizer(specification)
     if name is None:
-        text = (
-            "only byte-level BPE can be written as GGUF, not this tokenizer: set gguf to [], and have llama.cpp convert"
-        )
-        return Finding("error", "gguf tokenizer", text)
+        kind = "one of SentencePiece's make (Mistral 7B's, Llama 2's)" if _falls_back(specification) else "another one"
+        text = f"this tokenizer is {kind}, and only byte-level BPE can be written as GGUF"
+        return Finding("error", "gguf tokenizer", f"{text}: set gguf to [], and serve the folder with vLLM")
     return Finding("ok", "gguf tokenizer", f"byte-level BPE, cut as {name} does")
+
+
+def _falls_back(specification: Mapping[str, Any]) -> bool:
+    """Whether it spells unknown characters as bytes, as SentencePiece does: OpenVINO reads no GGUF file of the kind."""
+    return bool((specification.get("model") or {}).get("byte_fallback"))
 
 
 def pre_tokenizer(specification: Mapping[str, Any]) -> str | None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import gc
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from tokenizers import Tokenizer, models, normalizers, trainers
 from transformers import LlamaForCausalLM
 
 from tests.training.with_torch.training_command import RECIPES, ROOT
@@ -13,12 +15,13 @@ from training import export
 from training.carrying_out import carry_out
 from training.errors import SourceError
 from training.export import preflight as export_preflight
-from training.gguf_writer import gguf_name, pre_tokenizer, turned
+from training.gguf_writer import check_tokenizer, gguf_name, pre_tokenizer, turned
 from training.merge import merge_plans, preflight
 from training.model_source import identity
 from training.recipe import load_recipe
 from training.schema.base import ModelSource
 from training.schema.stages import ExportRecipe, MergeRecipe
+from training.tiny import tiny_tokenizer
 
 pytestmark = [pytest.mark.training, pytest.mark.timeout(600)]
 
@@ -111,6 +114,20 @@ def test_names_of_tensors() -> None:
     assert gguf_name("lm_head.weight") == "output.weight"
     with pytest.raises(SourceError, match="has no place"):
         gguf_name("model.layers.3.self_attn.q_proj.bias")
+
+
+def test_a_tokenizer_as_mistral_has_it_is_named() -> None:
+    tokenizer = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>"))  # noqa: S106
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    special = ["<unk>", *(f"<0x{byte:02X}>" for byte in range(256))]
+    trainer = trainers.BpeTrainer(vocab_size=300, special_tokens=special, show_progress=False)
+    tokenizer.train_from_iterator(["The lamp has a level and a colour."], trainer)
+    finding = check_tokenizer(json.loads(tokenizer.to_str()))
+    assert finding.level == "error"
+    assert "SentencePiece's make (Mistral 7B's, Llama 2's)" in finding.text
+    assert "set gguf to [], and serve the folder with vLLM" in finding.text
+    tiny = json.loads(tiny_tokenizer(ROOT / "README.md").backend_tokenizer.to_str())
+    assert check_tokenizer(tiny).level == "ok"
 
 
 def test_only_tokenizers_that_gguf_knows_are_named() -> None:
