@@ -6,7 +6,7 @@ import gc
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from pydantic import Field
 from training.carrying_out import carry_out
 from training.errors import RecipeError, RunConflict
 from training.manifest import read_manifest
+from training.pending import Pending
 from training.recipe import merged, overlaid, parse_setting, read_tree, validated
 from training.schema.base import Recipe, Section
 from training.schema.stages import RECIPES, as_plain
@@ -43,13 +44,13 @@ class ChainFile(Section):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """pending: folders that earlier steps make."""
+    """pending: what the steps before it make."""
 
     name: str
     stage: str
     recipe: Recipe
     launch: int | Path | None = None
-    pending: frozenset[str] = frozenset()
+    pending: Pending = field(default_factory=Pending)
 
 
 def load_chain(file: Path, settings: Sequence[str] = ()) -> list[Step]:
@@ -64,7 +65,8 @@ def load_chain(file: Path, settings: Sequence[str] = ()) -> list[Step]:
     if len(set(names)) < len(names):
         raise RecipeError(f"{file}: two steps have one name: give each its own `name`")
     folders: dict[str, Path] = {}
-    steps = []
+    steps: list[Step] = []
+    pending = Pending()
     for name, step in zip(names, chain.steps, strict=True):
         changes = [(keys[1:], value) for keys, value in given if keys[0] == name and len(keys) > 1]
         base = read_tree(file.resolve().parent / step.recipe)
@@ -73,8 +75,9 @@ def load_chain(file: Path, settings: Sequence[str] = ()) -> list[Step]:
         tree["output_dir"] = str(chain.output_dir / name)
         recipe = validated(RECIPES[step.stage], tree, f"{file}: {name}")
         launch = file.resolve().parent / step.launch if isinstance(step.launch, Path) else step.launch
-        steps.append(Step(name, step.stage, recipe, launch, frozenset(map(str, folders.values()))))
+        steps.append(Step(name, step.stage, recipe, launch, pending))
         folders[name] = chain.output_dir / name
+        pending = pending.after(recipe)
     return steps
 
 

@@ -7,7 +7,7 @@ before the first step, and where that is switched off, a second copy of the mode
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import datasets
@@ -39,23 +39,23 @@ _WATCHED = {  # trl's names of what is measured on the held-out pairs
 }
 
 
-def preflight(recipe: DpoRecipe) -> list[Finding]:
+def preflight(recipe: DpoRecipe) -> Iterator[Finding]:
     """Reads config, tokenizer and rows; loads no weights."""
     training = Training(
         recipe.model, recipe.lora, recipe.optimisation, recipe.output_dir, together=2, passes=_REFERENCE_PASS
     )
     config = load_config(recipe.model)
     tokenizer = load_tokenizer(recipe.model)
-    findings = check_learner(training, config, tokenizer)
+    yield from check_learner(training, config, tokenizer)
     train, held_out = preference_rows(recipe.data)
     use_chatml(tokenizer)
-    findings.append(Finding("ok", "rows", f"{len(train)} pairs to train on, {len(held_out)} held out"))
+    yield Finding("ok", "rows", f"{len(train)} pairs to train on, {len(held_out)} held out")
     sides = {"pairs": train, "held-out pairs": held_out}  # trl drops those that fill max_length
     prompts = [(name, _lengths(tokenizer, [pair["prompt"] for pair in pairs])) for name, pairs in sides.items()]
-    findings += check_prompts(prompts, recipe.optimisation.max_length)
-    findings.append(_guard(recipe))
+    yield from check_prompts(prompts, recipe.optimisation.max_length)
     answers = [pair["prompt"] + answer for pair in train for answer in (pair["chosen"], pair["rejected"])]
-    return [*findings, *check_training(training, config, _lengths(tokenizer, answers))]
+    yield from check_training(training, config, _lengths(tokenizer, answers))
+    yield _guard(recipe)
 
 
 def _guard(recipe: DpoRecipe) -> Finding:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from app.errors import DocentError
 
 
@@ -19,6 +21,14 @@ class SourceError(DocentError):
     status = 422
     kind = "training-source"
     title = "A model or data file cannot be used"
+
+
+class SourceMissing(SourceError):
+    """A file or folder that is not there; an earlier step of a chain may make it."""
+
+    def __init__(self, path: Path, detail: str) -> None:
+        super().__init__(detail)
+        self.path = path
 
 
 class RunConflict(DocentError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,21 +31,20 @@ _PROBE = (
 )
 
 
-def preflight(recipe: ExportRecipe) -> list[Finding]:
+def preflight(recipe: ExportRecipe) -> Iterator[Finding]:
     """Reads config and tokenizer only."""
     config = load_config(recipe.model)
-    findings = []
     if recipe.gguf:
         specification = json.loads(load_tokenizer(recipe.model).backend_tokenizer.to_str())
-        findings = [check_architecture(config), check_tokenizer(specification)]
-    if recipe.compression:
-        findings += check_compression(recipe.compression)
-        texts = calibration_texts(recipe.compression)
-        findings += [Finding("ok", "calibration", f"{len(texts)} rows")] if texts else []
+        yield from (check_architecture(config), check_tokenizer(specification))
     # In float32 the source, and then each format, is compared; a writer of GGUF holds a file of 16 bits at the most.
-    findings.append(check_holding(4 * weights_of(config).total, "comparing the model in 32 bits"))
+    yield check_holding(4 * weights_of(config).total, "comparing the model in 32 bits")
     written = (recipe.dtype, *recipe.gguf, *(recipe.compression.formats if recipe.compression else ()))
-    return [*findings, check_disk(recipe.output_dir, sum(weights_of(config).total * _BYTES[one] for one in written))]
+    yield check_disk(recipe.output_dir, sum(weights_of(config).total * _BYTES[one] for one in written))
+    if recipe.compression:
+        yield from check_compression(recipe.compression)
+        if texts := calibration_texts(recipe.compression):
+            yield Finding("ok", "calibration", f"{len(texts)} rows")
 
 
 def main(recipe: ExportRecipe, run: RunFolder) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,17 +34,16 @@ _BYTES = {"bfloat16": 2, "float16": 2, "float32": 4}
 _SHARD = 5e9  # bytes of a file of the result, which mergekit collects before it writes them
 
 
-def preflight(recipe: MergeRecipe) -> list[Finding]:
+def preflight(recipe: MergeRecipe) -> Iterator[Finding]:
     """Reads configs, and the rows that perplexity is measured on."""
     base = (recipe.base.name, load_config(recipe.base))
-    findings = []
     for model in recipe.models:
-        findings += compare_shapes(base, (model.source.name, load_config(model.source)))
-    findings.append(_measuring(recipe))
+        yield from compare_shapes(base, (model.source.name, load_config(model.source)))
     needed = weights_of(base[1]).total * _BYTES[recipe.dtype]
     made = len(recipe.models) if recipe.method == "slerp" else 1
-    findings.append(_holding(recipe, base[1]))
-    return [*findings, check_disk(recipe.output_dir, needed * (made + (2 if recipe.sweep else 1)))]
+    yield _holding(recipe, base[1])
+    yield check_disk(recipe.output_dir, needed * (made + (2 if recipe.sweep else 1)))
+    yield _measuring(recipe)
 
 
 def _holding(recipe: MergeRecipe, base: Mapping[str, Any]) -> Finding:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from app.errors import ConfigurationError
 from app.llm.embedded.weights import locate
-from training.errors import SourceError
+from training.errors import SourceError, SourceMissing
 from training.fingerprint import folder_hash, hash_of, text_hash
 from training.manifest import MANIFEST, is_unfinished, read_manifest
 from training.schema.base import PACKAGED, TINY_RANDOM, ModelSource
@@ -45,15 +45,18 @@ def find(source: ModelSource) -> Located:
     if source.name == TINY_RANDOM:
         return Located("tiny", source, source.text)
     if source.name == PACKAGED or source.name.endswith(".gguf"):
+        file = _file_of(source)
+        if file is not None and not file.exists():
+            raise SourceMissing(file, f"there is no file {file}: name a GGUF file as the model")
         try:
-            return Located("gguf", source, locate(_file_of(source), "name a GGUF file as the model"))
+            return Located("gguf", source, locate(file, "name a GGUF file as the model"))
         except ConfigurationError as error:
             raise SourceError(error.detail) from error
     folder = Path(os.path.expandvars(source.name)).expanduser()
     if folder.is_dir():
         return _in_folder(folder, source)
     if source.name.startswith((".", "/", "~", "$")) or source.name.count("/") > 1:
-        raise SourceError(f"there is no folder {folder}: run the stage that makes it, or name another model")
+        raise SourceMissing(folder, f"there is no folder {folder}: run the stage that makes it, or name another model")
     return Located("hub", source)
 
 

@@ -6,7 +6,7 @@ import asyncio
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,27 +37,28 @@ from training.teacher.preflight import check_teacher, trouble_at
 _PASSAGE_TOKENS = 40  # of the number, title and headings over a passage, at most in most docs
 
 
-def preflight(recipe: PrepareRecipe) -> list[Finding]:
+def preflight(recipe: PrepareRecipe) -> Iterator[Finding]:
     """Reads the rows and cuts the docs into chunks; embeds nothing, asks no model."""
-    pairs = read_pairs(recipe)
-    findings = [Finding("ok", "pairs", f"{len(pairs)} in {len(recipe.pairs)} files")]
     questions = evaluation_questions(recipe.evaluation)
     if questions:
-        findings.append(Finding("ok", "evaluation", f"{len(questions)} questions that no pair may be near"))
+        yield Finding("ok", "evaluation", f"{len(questions)} questions that no pair may be near")
     else:
-        findings.append(Finding("warning", "evaluation", "no file is named: pairs may ask what a model is measured on"))
-    findings.append(_check_docs(recipe, pairs))
+        yield Finding("warning", "evaluation", "no file is named: pairs may ask what a model is measured on")
     if recipe.outcomes:
-        findings.append(_check_outcomes(recipe))
+        yield _check_outcomes(recipe)
     if recipe.filters is not None and recipe.filters.judge is not None:
-        findings += check_teacher(recipe.filters.judge.model, "filters.judge.model")
-    if recipe.rejecting is not None:
-        findings.append(_check_rejecting(recipe.rejecting, recipe.output_dir))
-    return [*findings, *([] if recipe.formats == ["chat"] else [_lengths(recipe, pairs)])]
-
-
-def _check_docs(recipe: PrepareRecipe, pairs: Sequence[Pair]) -> Finding:
+        yield from check_teacher(recipe.filters.judge.model, "filters.judge.model")
     docs = located_docs(recipe.docs)
+    pairs = read_pairs(recipe)
+    yield Finding("ok", "pairs", f"{len(pairs)} in {len(recipe.pairs)} files")
+    yield _check_docs(docs, pairs)
+    if recipe.formats != ["chat"]:
+        yield _lengths(recipe, pairs)
+    if recipe.rejecting is not None:
+        yield _check_rejecting(recipe.rejecting, recipe.output_dir)
+
+
+def _check_docs(docs: Path, pairs: Sequence[Pair]) -> Finding:
     chunks = {chunk.id for chunk in read_chunks(docs)}
     if not chunks:
         return Finding("error", "docs", f"{docs} holds no page that can be read: set `docs` to the documentation")

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from training.errors import SourceError
+from training.errors import SourceError, SourceMissing
 from training.fingerprint import data_hash
 from training.row_files import ENDINGS, file_rows
 from training.schema.data import Replay, Rows, SftData
@@ -30,7 +30,7 @@ def located_path(rows: Rows) -> Path | None:
     if path.exists():
         return path
     if path.suffix in ENDINGS or text.startswith((".", "/", "~")) or text.count("/") > 1:
-        raise SourceError(f"there is no file {path}")
+        raise SourceMissing(path, f"there is no file {path}")
     return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import takewhile
 from typing import Any
 
@@ -28,20 +28,21 @@ from training.trainer_run import Watch, carry_on, load_learner
 _FLASH = "flash_attention"
 
 
-def preflight(recipe: SftRecipe) -> list[Finding]:
+def preflight(recipe: SftRecipe) -> Iterator[Finding]:
     """Reads config, tokenizer and rows; loads no weights."""
     training = Training(recipe.model, recipe.lora, recipe.optimisation, recipe.output_dir)
     config = load_config(recipe.model)
     tokenizer = load_tokenizer(recipe.model)
-    findings = [*check_learner(training, config, tokenizer), *_packing(recipe)]
+    yield from check_learner(training, config, tokenizer)
+    yield from _packing(recipe)
     train, held_out = sft_chats(recipe.data, recipe.seed)
     use_chatml(tokenizer)
-    findings.append(Finding("ok", "rows", f"{len(train)} to train on, {len(held_out)} held out"))
+    yield Finding("ok", "rows", f"{len(train)} to train on, {len(held_out)} held out")
     if recipe.assistant_only_loss:
         sides = {"rows": train, "held-out rows": held_out}
         prompts = [(name, prompt_lengths(tokenizer, chats)) for name, chats in sides.items()]
-        findings += check_prompts(prompts, recipe.optimisation.max_length)
-    return [*findings, *check_training(training, config, chat_lengths(tokenizer, train))]
+        yield from check_prompts(prompts, recipe.optimisation.max_length)
+    yield from check_training(training, config, chat_lengths(tokenizer, train))
 
 
 def _packing(recipe: SftRecipe) -> list[Finding]:

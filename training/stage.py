@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, TypeVar, cast
 
 from pydantic import BaseModel
@@ -33,8 +33,8 @@ MODULES = {
 class Stage(Protocol):
     """What a stage's module has."""
 
-    def preflight(self, recipe: Any) -> list[Finding]:  # noqa: ANN401
-        """Raises SourceError where a model or file is missing."""
+    def preflight(self, recipe: Any) -> Iterable[Finding]:  # noqa: ANN401
+        """What is found, until all is looked at; raises SourceError at a model or file that cannot be used."""
         ...
 
     def main(self, recipe: Any, run: RunFolder) -> Mapping[str, Any]:  # noqa: ANN401

@@ -44,7 +44,7 @@ def test_steps_have_folders_of_their_own_and_find_those_before_them(file: Path) 
     assert isinstance(second.recipe, SftRecipe)
     assert first.recipe.output_dir == Path("made/first")
     assert second.recipe.model.name == "made/first"
-    assert (second.recipe.seed, second.launch, second.pending) == (5, 2, frozenset({"made/first"}))
+    assert (second.recipe.seed, second.launch, list(second.pending.folders)) == (5, 2, ["made/first"])
 
 
 def test_settings_reach_one_step(file: Path) -> None:

@@ -51,7 +51,7 @@ def test_what_a_folder_is_does_not_hang_on_its_readme(tmp_path: Path) -> None:
 def test_a_gguf_path_of_a_recipe_is_no_matter_of_the_service(tmp_path: Path) -> None:
     text = tmp_path / "text.gguf"
     text.write_text("no model")
-    for path, said in ((text, "is not a GGUF file"), (tmp_path / "none.gguf", "cannot read the model")):
+    for path, said in ((text, "is not a GGUF file"), (tmp_path / "none.gguf", "there is no file")):
         with pytest.raises(SourceError, match=said) as caught:
             find(source(path))
         assert caught.value.detail.endswith(": name a GGUF file as the model")

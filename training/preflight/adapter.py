@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from training.preflight.finding import Finding
 from training.schema.lora import Lora
 
+SERVING = "serving"
 _LARGEST_SCALE = 4.0  # alpha / r is 0.25 to 2 in published recipes
 _RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # what vLLM takes as --max-lora-rank
 _DEFAULT_RANK = 16  # what it takes where nothing is said
@@ -48,8 +49,8 @@ def _servable(lora: Lora, new_tokens: Sequence[str], *, on_adapter: bool) -> Fin
     ]
     if reasons:
         text = f"vLLM does not load this adapter by itself: {', '.join(reasons)}. `export` merges it into the base"
-        return Finding("warning", "serving", text)
+        return Finding("warning", SERVING, text)
     if lora.rank > _DEFAULT_RANK:
         allowed = next(rank for rank in _RANKS if rank >= lora.rank)
-        return Finding("note", "serving", f"vLLM loads this adapter with --enable-lora --max-lora-rank {allowed}")
-    return Finding("ok", "serving", "vLLM loads this adapter with --enable-lora")
+        return Finding("note", SERVING, f"vLLM loads this adapter with --enable-lora --max-lora-rank {allowed}")
+    return Finding("ok", SERVING, "vLLM loads this adapter with --enable-lora")

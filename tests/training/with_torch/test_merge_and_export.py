@@ -54,7 +54,7 @@ def test_ties_weighs_all_models_against_one_base() -> None:
 def test_the_studys_merge_is_refused_before_anything_is_fetched() -> None:
     names = ["mistralai/Mistral-7B-v0.1", "WizardLMTeam/WizardCoder-Python-7B-V1.0"]
     parents = [{"source": {"name": names[1]}}]
-    findings = preflight(recipe("slerp", t=[{"value": 0.5}], base={"name": names[0]}, models=parents))
+    findings = list(preflight(recipe("slerp", t=[{"value": 0.5}], base={"name": names[0]}, models=parents)))
     assert findings[0].level == "error"
     assert "is a CodeLlama" in findings[0].text
 
@@ -74,7 +74,7 @@ MISTRAL_BF16 = 7_241_732_096 * 2 / 1e9
 def test_a_merge_says_what_it_holds_in_memory(changes: dict[str, Any], gigabytes: str) -> None:
     mistral = {"name": "mistralai/Mistral-7B-v0.1"}
     parents = [{"source": {"name": "jan-hq/trinity-v1"}}]
-    findings = preflight(recipe("slerp", t=[{"value": 0.5}], base=mistral, models=parents, **changes))
+    findings = list(preflight(recipe("slerp", t=[{"value": 0.5}], base=mistral, models=parents, **changes)))
     (memory,) = (finding for finding in findings if finding.check == "memory")
     assert memory.text.startswith(f"about {gigabytes} GB of ")
 
