@@ -89,5 +89,5 @@ def test_rows_without_an_answer_are_refused() -> None:
 def test_a_text_without_anything_to_measure_is_refused(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "text.txt"
     file.write_bytes(content)
-    with pytest.raises(SourceError, match=r"text\.txt is empty: name a text|cannot be read as UTF-8 text"):
+    with pytest.raises(SourceError, match=r"text\.txt is empty: name a text|is no UTF-8 text"):
         held_out_texts(HeldOut(path=str(file)))

@@ -24,7 +24,9 @@ from training.stage import run_folder
 
 pytestmark = [pytest.mark.training, pytest.mark.timeout(300)]
 
-PREPARE = ["prepare", "--recipe", str(RECIPES / "prepare.yaml")]
+TICKETS = "outcomes=[{path: tests/training/data/ferry_tickets.jsonl}]"
+EVERY_FORMAT = ["--set", "formats=[chat, raft, preferences]", "--set", TICKETS]
+PREPARE = ["prepare", "--recipe", str(RECIPES / "prepare.yaml"), *EVERY_FORMAT]
 
 
 @pytest.fixture(scope="module")

@@ -71,7 +71,7 @@ def test_a_chain_that_is_killed_in_every_stage_ends_all_the_same(tmp_path: Path)
     for step in steps:
         told = {"models", "recipe", "data", "libraries", "seed", "metrics", "wall_seconds", "peak_memory_bytes"}
         assert told <= step["manifest"].keys()
-        handles_tokens = step["step"] in {"generate", "prepare", "sft-a", "sft-b", "dpo"}
+        handles_tokens = step["step"] in {"generate", "prepare", "sft-a", "sft-b", "preferences", "dpo"}
         assert ("tokens_per_second" in step["manifest"]) is handles_tokens
     for name in ("sft-a", "sft-b"):
         assert metrics[name]["held_out_loss"] < metrics[name]["held_out_loss_before"]
