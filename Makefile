@@ -15,8 +15,9 @@ DIVIDED := --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
 # Its tests have one id for all routes, of which the division would run the first only.
 UNDIVIDED := tests/schema
 # Tests that keep nothing in a database, or nothing that another one could keep otherwise.
-NO_DATABASE := adapters answering calibration client docs fetching handbook index/readers llm openai_api schema \
-  security/test_sockets.py service/test_no_network.py test_middleware.py tickets/text training
+NO_DATABASE := adapters answering calibration client containers docs fetching handbook index/readers \
+  index/test_indexer_killed.py llm openai_api schema security/test_noise.py security/test_sockets.py \
+  service/test_lifecycle.py service/test_no_network.py test_middleware.py test_requirements.py tickets/text training
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-test install-train install-compress vllm-cpu serve test test-train test-vllm check format bench browser shared postgresql image-steps widget widget-tools clean
