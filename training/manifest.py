@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from training.errors import SourceError
+from training.weight_files import read_json_object
 
 MANIFEST = "manifest.json"
 INPUTS = "inputs.json"  # written after preflight: a folder with it and without a manifest is unfinished
@@ -55,11 +55,4 @@ def is_unfinished(folder: Path) -> bool:
 
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Raises SourceError where there is none that can be read."""
-    path = folder / MANIFEST
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SourceError(f"{path} cannot be read: {error}") from error
-    if not isinstance(value, dict):
-        raise SourceError(f"{path} is no manifest")
-    return value
+    return read_json_object(folder / MANIFEST)

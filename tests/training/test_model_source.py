@@ -121,7 +121,7 @@ def test_the_base_of_an_adapter(tmp_path: Path) -> None:
         ("{}", "{}", "manifest.json names no recipe with a model"),
         ("{}", '{"recipe": {"docs": "x"}}', "manifest.json names no recipe with a model"),
         ("{}", '{"recipe": {"model": {"size": 7}}}', "manifest.json names no recipe with a model"),
-        ("{}", "{", "manifest.json cannot be read"),
+        ("{}", "{", "manifest.json is damaged"),
     ],
 )
 def test_an_adapter_whose_base_is_not_known_is_told(
