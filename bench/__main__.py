@@ -18,6 +18,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from app.config import LogSettings
+from app.logs import configure_logs
 from bench import indexing
 from bench.answers import ask_all, summarise
 from bench.latency import measure_latency
@@ -69,6 +71,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="retrieval, and index runs of the corpora")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    configure_logs(LogSettings(level="warning"))  # stdout is for the figures alone
     corpora = {"handbook": DOCS}
     if options.nitro:
         corpora["nitro"] = Path(options.nitro) / "docs"
