@@ -16,9 +16,6 @@ from pydantic import BaseModel, ValidationError
 from app.config import Settings
 from app.errors import InvalidInput
 from app.index.indexer import IndexReport, Progress
-from app.llm.model import Models, build_model
-from app.releases.schemas import PromoteBody
-from app.releases.service import ReleasesService
 from app.runtime import Core, open_core
 from app.sources.registry import SourceRegistry
 from app.sources.reindexing import Reindexing
@@ -66,13 +63,13 @@ class LocalDocent:
         return self._runner.run(self._registry().get(name)).model_dump(mode="json")
 
     def add_source(self, body: dict[str, Any]) -> dict[str, Any]:
-        return self._runner.run(self._registry().create(_valid(SourceBody, body))).model_dump(mode="json")
+        return self._runner.run(self._registry().create(valid(SourceBody, body))).model_dump(mode="json")
 
     def test_source(self, body: dict[str, Any]) -> dict[str, Any]:
-        return self._runner.run(self._registry().test(_valid(SourceBody, body))).model_dump(mode="json")
+        return self._runner.run(self._registry().test(valid(SourceBody, body))).model_dump(mode="json")
 
     def update_source(self, name: str, change: dict[str, Any]) -> dict[str, Any]:
-        updated = self._registry().update(name, _valid(SourceChange, change))
+        updated = self._registry().update(name, valid(SourceChange, change))
         return self._runner.run(updated).model_dump(mode="json")
 
     def push_secret(self, name: str) -> dict[str, Any]:
@@ -84,17 +81,8 @@ class LocalDocent:
     def rollback(self, revision: str | None) -> dict[str, Any]:
         return self._runner.run(self._revisions().rollback(revision)).model_dump(mode="json")
 
-    def releases(self) -> list[dict[str, Any]]:
-        return [one.model_dump(mode="json") for one in self._runner.run(self._releases().list())]
-
-    def promote(self, body: dict[str, Any]) -> dict[str, Any]:
-        return self._runner.run(self._releases().promote(_valid(PromoteBody, body))).model_dump(mode="json")
-
-    def rollback_release(self) -> dict[str, Any]:
-        return self._runner.run(self._releases().rollback()).model_dump(mode="json")
-
     def reindex(self, body: dict[str, Any], on_progress: OnProgress) -> dict[str, Any]:
-        items = self._sources().reindex(_valid(ReindexBody, body))
+        items = self._sources().reindex(valid(ReindexBody, body))
         return self._runner.run(_last(items, on_progress)).model_dump(mode="json")
 
     def _sources(self) -> SourcesService:
@@ -110,12 +98,6 @@ class LocalDocent:
         core = self._core()
         return RevisionsService(self._settings, core.catalog, core.revisions)
 
-    def _releases(self) -> ReleasesService:
-        core = self._core()
-        models = Models(self._settings, build_model(self._settings))
-        self._opened.push_async_callback(models.close)
-        return ReleasesService(self._settings, core.database, core.catalog, core.revisions, models)
-
     def _core(self) -> Core:
         return self._core_opened or self._runner.run(self._open_core())
 
@@ -124,7 +106,7 @@ class LocalDocent:
         return self._core_opened
 
 
-def _valid(kind: type[Body], given: dict[str, Any]) -> Body:
+def valid(kind: type[Body], given: dict[str, Any]) -> Body:
     """Raises InvalidInput with the first thing that is wrong."""
     try:
         return kind.model_validate(given)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.docent import open_docent
+from app.cli.docent import open_releases
 from app.cli.output import print_json
 from app.config import load_settings
 from app.errors import InvalidInput
@@ -22,7 +22,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
 @release_app.command("list")
 def list_releases(as_json: AsJson = False) -> None:
     """Every release, the newest first; the one in service has a star."""
-    with open_docent(load_settings()) as docent:
+    with open_releases(load_settings()) as docent:
         releases = docent.releases()
     if as_json:
         print_json(releases)
@@ -64,14 +64,14 @@ def promote(
             "note": note,
         }
     )
-    with open_docent(load_settings()) as docent:
+    with open_releases(load_settings()) as docent:
         _tell(docent.promote(body), as_json)
 
 
 @release_app.command("rollback")
 def rollback(as_json: AsJson = False) -> None:
     """Back to the release that served before."""
-    with open_docent(load_settings()) as docent:
+    with open_releases(load_settings()) as docent:
         _tell(docent.rollback_release(), as_json)
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
+
+from app.config import Settings
 
 Run = Callable[..., Any]
 Docent = Callable[..., "CompletedProcess[str]"]
@@ -151,3 +156,17 @@ def test_wrong_usage_exits_with_2(run: Run) -> None:
     assert run("search", "lamp", "-k", "0").code == 2
     assert run("index", "--unknown").code == 2
     assert run("nonsense").code == 2
+
+
+def test_indexing_loads_no_model_client(settings: Settings, docs: Path) -> None:
+    """It takes most of a second to import, and an unchanged corpus is looked through in less."""
+    code = "import sys; from app.cli import main\ntry: main()\nfinally: print('openai' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "index", str(docs), "--json"],
+        env={**os.environ, "DOCENT_DATA_DIR": str(settings.data_dir)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert done.stdout.endswith("False\n")
