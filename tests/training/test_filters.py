@@ -229,15 +229,22 @@ def test_a_share_has_its_wilson_interval() -> None:
 
 def test_precision_and_recall_are_of_the_judged_rows_only() -> None:
     verdicts = [
-        Verdict(1, "true", True),
-        Verdict(2, "true", False),
-        Verdict(3, "partly", True),
-        Verdict(4, "true", True),
+        Verdict(1, "true", True, "true"),
+        Verdict(2, "true", False, "true"),
+        Verdict(3, "partly", True, "partly"),
+        Verdict(4, "true", True, "true"),
     ]
     found = measure(verdicts, {1, 2, 99})
     assert (found.precision.count, found.precision.total) == (1, 2)
     assert (found.recall.count, found.recall.total) == (1, 2)
     assert (found.base.count, found.base.total) == (2, 4)
+
+
+def test_what_was_trimmed_is_judged_as_it_was_kept() -> None:
+    verdicts = [Verdict(1, "partly", True, "true"), Verdict(2, "true", True, "true"), Verdict(3, "true", True, "true")]
+    found = measure(verdicts, {1, 2})
+    assert (found.precision.count, found.precision.total) == (2, 2)
+    assert (found.recall.count, found.recall.total) == (1, 2)  # of those that were good as they were
 
 
 def test_the_fit_finds_the_weights_that_made_the_labels() -> None:

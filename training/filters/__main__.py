@@ -61,10 +61,10 @@ async def _run(given: argparse.Namespace) -> None:
     _print(f"{len(pairs)} pairs filtered in {seconds:.0f} s, peak memory {memory:.0f} MB")
     for step in funnel.steps:
         _print(f"  {step.name:28} {step.before:5} -> {step.kept:5}")
-    passed = passing(funnel, NEAR_DUPLICATE)
-    _print(f"kept of the labelled rows, which the weights know: {_told(verdicts, passed)}")
+    kept = {pair.row for pair in passed(funnel, NEAR_DUPLICATE)}
+    _print(f"kept of the labelled rows, which the weights know: {_told(verdicts, kept)}")
     if given.kept:
-        fresh = measure(list(read_verdicts(given.kept).values()), passed)
+        fresh = measure(list(read_verdicts(given.kept).values()), kept)
         _print(f"kept of rows that no weight knows: precision {fresh.precision}")
     if given.report:
         given.report.mkdir(parents=True, exist_ok=True)
@@ -74,9 +74,9 @@ async def _run(given: argparse.Namespace) -> None:
 async def _show_fit(pairs: Sequence[Pair], corpus: Corpus, verdicts: Mapping[int, Verdict]) -> None:
     """Pairs that another filter drops are no part of the fit, and count as dropped."""
     funnel = await apply_filters(pairs, corpus, FilterSettings(grounding=0), ())
-    passed = passing(funnel, NEAR_DUPLICATE)
-    judged = [pair for pair in pairs if pair.row in passed]
-    rows, good = await _measured(judged, corpus), np.array([verdicts[pair.row].good for pair in judged], dtype=float)
+    judged = passed(funnel, NEAR_DUPLICATE)
+    rows = await _measured(judged, {pair.row: pair for pair in pairs}, corpus)
+    good = np.array([verdicts[pair.row].good_when_trimmed for pair in judged], dtype=float)
     tuning = np.array([verdicts[pair.row].tuning for pair in judged])
     other = {row: one for row, one in verdicts.items() if not one.tuning}
     said = predict(fit(rows[tuning], good[tuning]), rows)
@@ -99,25 +99,25 @@ def _told(verdicts: Mapping[int, Verdict], kept: set[int]) -> str:
     return f"precision {found.precision}, recall {found.recall}, base {found.base}"
 
 
-async def _measured(pairs: Sequence[Pair], corpus: Corpus) -> Array:
-    """Features of each pair: (pairs, features)."""
+async def _measured(pairs: Sequence[Pair], whole: Mapping[int, Pair], corpus: Corpus) -> Array:
+    """Features of each pair: (pairs, features). whole: by row, as it was before it was trimmed; that finds support."""
     vocabulary = (await corpus.library.current()).vocabulary
     shelf = Shelf(corpus, vocabulary, FilterSettings().depth)
     rows = []
     for pair in pairs:
-        found = await shelf.find(pair)
-        if (support := shelf.support(pair, found)) is not None:
+        found = await shelf.find(whole[pair.row])
+        if (support := shelf.support(whole[pair.row], found)) is not None:
             rows.append(astuple(features(pair, found, support, vocabulary)))
     return np.array(rows, dtype=float)
 
 
-def passing(funnel: Funnel, but: str) -> set[int]:
-    """Rows of the pairs that are kept, and of those that only the filter `but` dropped.
+def passed(funnel: Funnel, but: str) -> list[Pair]:
+    """The pairs that are kept, and those that only the filter `but` dropped, as they came to it.
 
     A good pair that was asked twice is as good, so near-duplicates count as kept.
     """
     dropped = [one.pair for step in funnel.steps if step.name == but for one in step.dropped]
-    return {pair.row for pair in (*funnel.kept, *dropped)}
+    return sorted((*funnel.kept, *dropped), key=lambda pair: pair.row)
 
 
 def _print(line: str) -> None:

@@ -25,16 +25,22 @@ _Z = 1.96  # of a 95 % interval
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a pair was judged. row: its place in its file, from 1."""
+    """How a pair was judged. row: its place in its file, from 1. trimmed: of what `trimmed` leaves of its answer."""
 
     row: int
     verdict: str
     self_standing: bool
+    trimmed: str
 
     @property
     def good(self) -> bool:
         """True to the docs, and to be understood without its page."""
         return self.verdict == "true" and self.self_standing
+
+    @property
+    def good_when_trimmed(self) -> bool:
+        """Whether it is good by what the filters keep of it."""
+        return self.trimmed == "true" and self.self_standing
 
     @property
     def tuning(self) -> bool:
@@ -51,7 +57,7 @@ def _verdict(row: Row) -> Verdict:
     row_number, verdict, self_standing = (str(row.get(name) or "") for name in ("row", "verdict", "self_standing"))
     if not row_number.isdecimal() or not verdict or not self_standing:
         raise SourceError(f"is no label: it needs row (a whole number), verdict and self_standing, and has {row}")
-    return Verdict(int(row_number) + 1, verdict, self_standing == "yes")
+    return Verdict(int(row_number) + 1, verdict, self_standing == "yes", str(row.get("trimmed") or "") or verdict)
 
 
 def fit(rows: Array, good: Array) -> Array:
@@ -111,7 +117,10 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """precision: good ones among the kept. recall: kept ones among the good. base: good ones among all."""
+    """precision: good ones among the kept, by what was kept of them. recall: kept ones among those good as they were.
+
+    base: good ones among all, as they were.
+    """
 
     precision: Share
     recall: Share
@@ -121,7 +130,9 @@ class Measure:
 def measure(verdicts: Sequence[Verdict], kept: AbstractSet[int]) -> Measure:
     """kept: rows that passed, from 1."""
     good = {one.row for one in verdicts if one.good}
-    held = {one.row for one in verdicts} & kept
+    held = [one for one in verdicts if one.row in kept]
     return Measure(
-        Share(len(good & held), len(held)), Share(len(good & held), len(good)), Share(len(good), len(verdicts))
+        Share(sum(one.good_when_trimmed for one in held), len(held)),
+        Share(len(good & kept), len(good)),
+        Share(len(good), len(verdicts)),
     )

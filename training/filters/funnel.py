@@ -13,10 +13,11 @@ from app.index.section import Chunk
 from training.corpus import Corpus
 from training.filters.commands import DocumentedCode
 from training.filters.duplicates import NearQuestions
-from training.filters.grounding import judge
+from training.filters.grounding import judge, known_terms, repeats_question
 from training.filters.parsing import Language, misfit_length, unparsable
 from training.filters.passages import Found, Shelf, Support
 from training.filters.self_standing import bound_by
+from training.filters.trimming import trimmed
 from training.filters.wording import denial, told_early
 from training.pair import Pair
 from training.schema.filters import FilterSettings, Judge
@@ -48,10 +49,14 @@ class FunnelStep:
 
 @dataclass(slots=True)
 class Funnel:
-    """kept: in the given order, with the chunks and quotes that support them. steps: in the order of the filters."""
+    """kept: in the given order, with the chunks and quotes that support them. steps: in the order of the filters.
+
+    trimmed: rows of the pairs, kept or dropped later, whose answers were cut to what their passages say.
+    """
 
     kept: list[Pair]
     steps: list[FunnelStep]
+    trimmed: list[int] = field(default_factory=list)
 
 
 async def apply_filters(
@@ -75,6 +80,11 @@ async def apply_filters(
     _step(funnel, "verbatim quote", lambda pair: misquoted(pair, chunks))
     grounds = await _grounds(funnel.kept, corpus, settings.depth)
     _step(funnel, "forthright", grounds.evasive)
+    if settings.trim:
+        before = funnel.kept
+        grounds, funnel.kept = grounds.trimming(funnel.kept)
+        funnel.trimmed = [new.row for old, new in zip(before, funnel.kept, strict=True) if old != new]
+    _step(funnel, "informative", grounds.repeating)
     _step(funnel, "grounded", lambda pair: grounds.ungrounded(pair, settings.grounding))
     _step(funnel, "round trip", lambda pair: grounds.unreached(pair, settings.round_trip))
     if settings.self_standing:
@@ -141,6 +151,23 @@ class _Grounds:
         if support and told_early(pair.answer, [quote.text for quote in self.shelf.quotes(pair, support)]):
             return "it tells as a fact what the docs announce"
         return ""
+
+    def trimming(self, pairs: Sequence[Pair]) -> tuple[_Grounds, list[Pair]]:
+        """The pairs with their answers cut to what supports them, and the same grounds for those."""
+        held = dict(self.held)
+        shorter = []
+        for pair in pairs:
+            _, support = self.held.get(pair, (None, None))
+            if support is not None:
+                cut = dataclasses.replace(pair, answer=trimmed(pair.answer, known_terms(pair, support)))
+                held[cut] = self.held[pair]
+                shorter.append(cut)
+            else:
+                shorter.append(pair)
+        return _Grounds(self.shelf, held), shorter
+
+    def repeating(self, pair: Pair) -> str:
+        return "it says no more than its question" if pair in self.held and repeats_question(pair) else ""
 
     def ungrounded(self, pair: Pair, least: float) -> str:
         if pair not in self.held or not least:

@@ -19,7 +19,12 @@ def write_funnel(funnel: Funnel, folder: Path) -> None:
 
     `dropped.jsonl`: row, filter and reason of every dropped pair.
     """
-    counts = {"read": _read(funnel), "kept": len(funnel.kept), "filters": [_counts(step) for step in funnel.steps]}
+    counts = {
+        "read": _read(funnel),
+        "trimmed": len(funnel.trimmed),
+        "kept": len(funnel.kept),
+        "filters": [_counts(step) for step in funnel.steps],
+    }
     (folder / "funnel.json").write_text(json.dumps(counts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     (folder / "funnel.md").write_text(_table(funnel), encoding="utf-8")
     with (folder / "dropped.jsonl").open("w", encoding="utf-8") as file:
@@ -50,10 +55,11 @@ def _counts(step: FunnelStep) -> dict[str, Any]:
 def _table(funnel: Funnel) -> str:
     read = _read(funnel)
     share = len(funnel.kept) / read if read else 0.0
+    trimmed = {pair.row for pair in funnel.kept} & set(funnel.trimmed)
     lines = [
         "# Filters",
         "",
-        f"{read} pairs read, {len(funnel.kept)} kept ({share:.1%}).",
+        f"{read} pairs read, {len(funnel.kept)} kept ({share:.1%}), {len(trimmed)} of them with a trimmed answer.",
         "",
         "| filter | before | dropped | kept | of those read |",
         "| --- | ---: | ---: | ---: | ---: |",

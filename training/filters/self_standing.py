@@ -31,9 +31,11 @@ _BOUND = [
 # An answer that points at what its writer saw is of no use to a reader who does not see it.
 _POINTS = re.compile(
     r"\b(?:given|provided|above) (?:context|text|content|page|document|snippets?|information)\b|"
+    r"\bmentioned in the \w+|"
     r"\b(?:according to|in|by|as per) the (?:page|context|passage|keywords?|content|document|text)\b(?! of)|"
     r"\bthe (?:page|context|passage|content|text|document) (?:\w+ )?"
-    r"(?:does|mentions?|provides?|states?|says?|suggests?)\b|\bkeywords? (?:provided|listed|given)\b",
+    r"(?:does|mentions?|provides?|states?|says?|suggests?)\b|\bkeywords? (?:provided|listed|given)\b|"
+    r"\b(?:instructions?|steps|code|link) (?:provided|given|above|below)\b",
     re.IGNORECASE,
 )
 

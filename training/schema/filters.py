@@ -13,7 +13,7 @@ from training.schema.teacher import Prices, Requests, Teacher
 class Judge(Section):
     """A model that reads each pair that the other filters kept, beside its passages.
 
-    What words cannot tell, it can: the default filters keep four true and self-standing pairs in five.
+    What words cannot tell, it can: of the pairs that the default filters keep, one in five to ten is not good.
     """
 
     NOT_INPUTS: ClassVar[frozenset[str]] = frozenset({"requests", "prices", "max_cost"})
@@ -34,7 +34,7 @@ class Judge(Section):
 class FilterSettings(Section):
     """Thresholds of the filters. `training.filters.grounding` says how the default of `grounding` does.
 
-    0.62 is where half of the good pairs are kept; higher is cleaner and less.
+    0.75 is where half of the good pairs are kept; higher is less, and hardly cleaner.
     """
 
     min_question_words: int = Field(3, ge=1, description="Shorter questions are dropped.")
@@ -45,8 +45,9 @@ class FilterSettings(Section):
         0.25, ge=0, le=1, description="Least share of words that are among the commonest of the docs. 0: any language."
     )
     grounding: float = Field(
-        0.62, ge=0, le=1, description="Least probability that the docs hold what the answer says. 0: not asked."
+        0.75, ge=0, le=1, description="Least probability that the docs hold what the answer says. 0: not asked."
     )
+    trim: bool = Field(True, description="Cut sentences and last clauses from answers that the passages do not say.")
     round_trip: int = Field(
         10, ge=0, description="The question has to retrieve a supporting chunk among the first so many. 0: not asked."
     )

@@ -28,6 +28,7 @@ BAD = {
     "length": ("Ports?", "Ferry listens on port 7420."),
     "language": ("Wie begrenze ich das Tempo?", "Man nennt beim Kopieren die gewünschte Zahl an Megabytes je Sekunde."),
     "forthright": ("Which port does Ferry listen on?", "The docs do not specify a port that Ferry listens on."),
+    "informative": ("Can Ferry pause a schedule?", "Yes, Ferry can pause a schedule."),
     "grounded": (
         "How often is the key renewed?",
         "Ferry rotates keys through a cloud vault that administrators typically configure with corporate policies.",
