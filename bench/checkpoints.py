@@ -35,10 +35,11 @@ _FILE = "model-q8_0.gguf"  # the embedded engine's form, alike for all
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A call of `docent-train evaluate`. folder: of its results, below --out."""
+    """A call of `docent-train evaluate`, or of another module. folder: of its results, below --out."""
 
     folder: str
     words: Sequence[str]
+    module: Sequence[str] = ("training", "evaluate")
 
 
 def parts(nitro: Path, made: Path) -> list[Part]:
@@ -51,7 +52,9 @@ def parts(nitro: Path, made: Path) -> list[Part]:
     handbook = ["--questions", str(ROOT / "tests" / "data" / "handbook_questions.jsonl"), "--docs", str(ROOT / "docs")]
     sample = ["mcq", "--items", str(nitro / "mcq_sample.csv"), *docs, "--models", served, "--arms", "closed,rag"]
     items = ["mcq", "--items", str(ROOT / "tests" / "data" / "nitro_mcq.csv"), *docs, "--models", served]
+    held_out = f"chat={made}/prepare/chat/held_out.jsonl,raft={made}/prepare/raft/held_out.jsonl"
     return [
+        Part("held-out", ["--models", weights, "--rows", held_out, "--limit", "60"], ("bench.held_out",)),
         Part("retrieval", ["retrieval", *questions, *docs, "--chunking", "300/30,150/15,600/60"]),
         Part("retrieval-handbook", ["retrieval", *handbook]),
         Part("forgetting", ["forgetting", "--models", weights]),
@@ -88,8 +91,7 @@ def main() -> None:
         words = [
             str(PYTHON),
             "-m",
-            "training",
-            "evaluate",
+            *part.module,
             *part.words,
             "--out",
             str(given.out.resolve() / part.folder),

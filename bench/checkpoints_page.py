@@ -15,10 +15,12 @@ from training.evaluation.results import ArmEntry, Difference
 Row = Sequence[object]
 _MARKS = re.compile(r"(<!-- figures: ([\w-]+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 _PAGE = "benchmarks.md"
+_PICTURED = {"items-cloze", "sample-cloze"}
 
 
 def write_page(results: Path, docs: Path) -> None:
-    """Fill every pair of marks in docs/benchmarks.md whose results are there; draw docs/images/benchmark-*.png.
+    """Fill every pair of marks in docs/benchmarks.md whose results are there; draw docs/images/benchmark-*.png of
+    the multiple choice among them.
 
     Raises SourceError where the page names figures that are not known, or that were not measured.
     """
@@ -30,8 +32,9 @@ def write_page(results: Path, docs: Path) -> None:
             raise SourceError(f"{page}: there are no figures {name}; known are {', '.join(_TABLES)}")
         return f"{match[1]}\n{_TABLES[name](_read(results, name))}\n\n{match[3]}"
 
-    page.write_text(_MARKS.sub(filled, page.read_text(encoding="utf-8")), encoding="utf-8")
-    for name in ("items-cloze", "sample-cloze"):
+    text = page.read_text(encoding="utf-8")
+    page.write_text(_MARKS.sub(filled, text), encoding="utf-8")
+    for name in sorted({match[2] for match in _MARKS.finditer(text)} & _PICTURED):
         found = _read(results, name)
         arms = {key: ArmEntry.model_validate(value) for key, value in found["arms"].items()}
         plots.accuracies(arms).savefig(docs / "images" / f"benchmark-{name}.png", dpi=110)
@@ -115,7 +118,14 @@ def _forgetting(found: Mapping[str, Any]) -> str:
     return _table(["Model", *tasks, "Perplexity of a general text"], rows)
 
 
+def _held_out(found: Mapping[str, Any]) -> str:
+    by_rows = found["results"]
+    rows = [[f"`{name}`", *(_share(one["loss"][name]) for one in by_rows.values())] for name in found["models"]]
+    return _table(["Model", *(f"{name} ({one['tokens']} tokens)" for name, one in by_rows.items())], rows)
+
+
 _TABLES: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "held-out": _held_out,
     "retrieval": _retrieval,
     "retrieval-handbook": _retrieval,
     "forgetting": _forgetting,

@@ -24,7 +24,7 @@ KNOWN = frozenset(terms("Use --limit to set the speed of a copy in megabytes per
             "Use `--limit` to set the speed. The limit is 40.",
         ),
         ("Use `--limit`. The default limit is typically 40.", "Use `--limit`."),
-        ("Set the speed:\n\n1. Open your browser.\n2. Use `--limit`.", "Set the speed:\n\n1. Open your browser.\n2. Use `--limit`."),
+        ("Set it:\n\n1. Open your browser.\n2. Use `--limit`.", "Set it:\n\n1. Open your browser.\n2. Use `--limit`."),
         ("Set the limit.\n\n```\nferry copy\n```\n\nThen enjoy it.", "Set the limit.\n\n```\nferry copy\n```"),
     ],
 )  # fmt: skip
