@@ -120,6 +120,10 @@ class IndexSettings(_SettingsSection):
         pattern=r"^(https?://[^\s/].*)?$",
         description="URL of the docs' root, for links in citations. Empty: relative links.",
     )
+    site_generator: Literal["auto", "docusaurus", "mkdocs"] = Field(
+        "auto",
+        description="Whose URLs and anchors links follow; auto: MkDocs beside a mkdocs.yml, else Docusaurus.",
+    )
     qdrant_url: str = Field("", description="URL of a Qdrant server. Empty: Qdrant Edge in process.")
     qdrant_api_key: SecretStr = Field(SecretStr(""), description="API key of the Qdrant server.")
     keep_revisions: int = Field(3, ge=1, description="Revisions kept on disk, the serving one included.")

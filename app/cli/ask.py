@@ -34,7 +34,7 @@ def _print(answer: dict[str, Any], as_json: bool) -> None:
     typer.echo(answer["text"])
     for citation in answer["citations"]:
         place = " > ".join([citation["title"], *citation["heading_path"]])
-        quote = " ".join(citation["quote"].split())
+        quote = "\n    ".join(citation["quote"].splitlines())
         typer.echo(f"\n[{citation['marker']}] {place}  {citation['url']}\n    “{quote}”")
     reasons = f" ({', '.join(answer['reasons'])})" if answer["reasons"] else ""
     typer.echo(

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+import typer
+
 from app.answering.answerer import Answerer
 from app.auth.principal import LOCAL
 from app.cli.local import LocalDocent, OnProgress
 from app.config import Settings
 from app.conversations.service import Conversations, NewQuestion
+from app.errors import EngineUnavailable
 from app.jobs.precedence import Precedence
-from app.llm.model import Model, Models, build_model
+from app.llm.model import Models, build_model
 from app.metrics import Metrics
 from app.releases.bundles import ReleaseBundles
 
@@ -22,7 +25,7 @@ class LocalChat(LocalDocent):
         self._chat: Conversations | None = None
 
     def ask(self, question: str) -> dict[str, Any]:
-        """The Answer as JSON values; the engine is started for the first one."""
+        """The Answer as JSON values; the engine is started for the first one. Without one it is extractive."""
         return self._runner.run(self._answered(question))
 
     def prepare(self, on_progress: OnProgress) -> dict[str, Any] | None:
@@ -32,7 +35,9 @@ class LocalChat(LocalDocent):
     async def _prepared(self, on_progress: OnProgress) -> dict[str, Any] | None:
         core = self._core_opened or await self._open_core()
         report = await core.index_handbook(lambda progress: on_progress(asdict(progress)))
-        await self._open_model()
+        model = build_model(self._settings)
+        self._opened.push_async_callback(model.close)
+        await model.start()
         return None if report is None else report.model_dump(mode="json")
 
     async def _answered(self, question: str) -> dict[str, Any]:
@@ -42,16 +47,15 @@ class LocalChat(LocalDocent):
     async def _open_chat(self) -> Conversations:
         core = self._core_opened or await self._open_core()
         await core.library.current()  # without an index no engine is started
-        model = await self._open_model()
+        model = build_model(self._settings)
+        self._opened.push_async_callback(model.close)
+        try:
+            await model.start()
+        except EngineUnavailable as error:  # as the service does, which answers from the docs alone then
+            typer.echo(f"docent: {error.detail} Answers are nothing but quotes.", err=True)
         models = Models(self._settings, model)
         self._opened.push_async_callback(models.close)
         answerer = Answerer(ReleaseBundles(self._settings.answering, core.database, models), core.library)
         self._chat = Conversations(self._settings, core.database, answerer, Metrics(), Precedence(0))
         self._opened.push_async_callback(self._chat.close)
         return self._chat
-
-    async def _open_model(self) -> Model:
-        model = build_model(self._settings)
-        self._opened.push_async_callback(model.close)
-        await model.start()
-        return model

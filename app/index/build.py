@@ -17,7 +17,8 @@ from app.config import IndexSettings
 from app.errors import DocentError, IndexRejected
 from app.index.chunking import chunk_page
 from app.index.embedding import Embedder
-from app.index.readers import PassingTrouble, Patterns, SourceFile, read_sections, scan
+from app.index.readers import PassingTrouble, Patterns, SourceFile, read_sections, scan, site_of
+from app.index.readers.site import Site
 from app.index.revisions import OpenRevision, Revisions
 from app.index.section import Chunk, Skipped
 from app.index.sparse import Bm25Encoder
@@ -144,7 +145,8 @@ def find_changes(
         before = {path: document for (name, path), document in previous.items() if name == source.name}
         changed = None if source.name in reread or not before else source.changed
         found = list(scan(source.root, settings.max_file_bytes, source.patterns, changed))
-        reading = _Reading(source, changes, count_tokens, settings)
+        site = site_of(source.root, settings.site_generator)
+        reading = _Reading(source, changes, count_tokens, settings, site)
         seen = set()
         if changed is not None:
             seen = {path for path in before if path not in changed and source.patterns.wants(path)}
@@ -183,6 +185,7 @@ class _Reading:
     changes: Changes
     count_tokens: Callable[[str], int]
     settings: IndexSettings
+    site: Site
 
     def skip(self, skipped: Skipped) -> None:
         self.changes.skipped.append(replace(skipped, source=self.source.name))
@@ -190,7 +193,8 @@ class _Reading:
     def read(self, file: SourceFile) -> Literal["read", "failed", "later"]:
         """later: what is indexed of the file stays."""
         try:
-            sections = read_sections(file, self.source.base_url, self.source.urls.get(file.path))
+            url = self.source.urls.get(file.path)
+            sections = read_sections(file, self.source.base_url, url, self.site)
         except DocentError as error:
             self.skip(Skipped(file.path, error.detail))
             return "later" if isinstance(error, PassingTrouble) else "failed"

@@ -11,8 +11,8 @@ from app.index.readers.code_stash import CodeStash
 from app.index.readers.directives import drop_comments, drop_modules, rewrite_colon_blocks, unfold_indented_blocks
 from app.index.readers.front_matter import split_front_matter
 from app.index.readers.page import Outline, Page
+from app.index.readers.site import DOCUSAURUS, Site
 from app.index.readers.tags import LEAVE, SUMMARY, strip_tags
-from app.index.readers.urls import Slugger
 
 _COMPONENT = re.compile(r"^[ \t]*</?[A-Z]\w+|^import\s.+\sfrom\s", re.MULTILINE)
 _DATA_IMAGE = re.compile(r"!\[([^\]]*)\]\(data:[^)]*\)")
@@ -23,13 +23,17 @@ _EMPTY_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
 _HEADING_ID = re.compile(r"[ \t]*\{:?[ \t]*#([^\s}]+)[^}]*\}[ \t]*$")
 
 
-def read_markdown(text: str, fallback_title: str, *, mdx: bool) -> Page:
-    """A page of markdown. In MDX (and in .md files with JSX components) indented text is no code."""
+def read_markdown(text: str, fallback_title: str, *, mdx: bool, site: Site = DOCUSAURUS) -> Page:
+    """A page of markdown. In MDX (and in .md files with JSX components) indented text is no code.
+
+    site: whose rules the anchors follow; MkDocs knows no `slug` and `id` in the front matter.
+    """
     front, body = split_front_matter(text)
     source = _plain_markdown(body, mdx=mdx)
     outline = Outline(front.title)
-    _Cutter(source, outline).cut()
-    return outline.page(fallback_title, slug=front.slug, doc_id=front.doc_id, summary=front.description)
+    _Cutter(source, outline, site).cut()
+    slug, doc_id = ("", "") if site.mkdocs else (front.slug, front.doc_id)
+    return outline.page(fallback_title, slug=slug, doc_id=doc_id, summary=front.description)
 
 
 def _plain_markdown(body: str, *, mdx: bool) -> str:
@@ -48,12 +52,12 @@ def _plain_markdown(body: str, *, mdx: bool) -> str:
 class _Cutter:
     """Cuts the source at its top-level headings and at the marks of folded sections, by the lines of the tokens."""
 
-    def __init__(self, source: str, outline: Outline) -> None:
+    def __init__(self, source: str, outline: Outline, site: Site) -> None:
         self._lines = source.split("\n")
         self._markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
         self._tokens = self._markdown.parse(source)
         self._outline = outline
-        self._slugger = Slugger()
+        self._slugger = site.anchors()
 
     def cut(self) -> None:
         start = 0

@@ -12,14 +12,15 @@ from app.index.readers.openapi import read_openapi
 from app.index.readers.page import Page, PassingTrouble, SourceFile, UnreadableFile, humanised
 from app.index.readers.plain import read_plain
 from app.index.readers.rst import read_rst
+from app.index.readers.site import DOCUSAURUS, Site
 from app.index.readers.urls import MARKDOWN_SUFFIXES, page_url, with_anchor
 from app.index.section import Section
 
 
-def read_sections(file: SourceFile, base_url: str, url: str | None = None) -> list[Section]:
+def read_sections(file: SourceFile, base_url: str, url: str | None = None, site: Site = DOCUSAURUS) -> list[Section]:
     """The sections of a page in order, without empty ones.
 
-    url: of the page, where it is known; else it follows the rules of `page_url`.
+    url: of the page, where it is known; else it follows the rules of `page_url` for this site.
     Raises UnreadableFile where the content is broken, or (PassingTrouble) is no longer what was scanned.
     """
     try:
@@ -29,10 +30,10 @@ def read_sections(file: SourceFile, base_url: str, url: str | None = None) -> li
     if hashlib.sha256(data).hexdigest() != file.content_hash:
         raise PassingTrouble("The file changed while it was being read; index again.")
     try:
-        page = _read(decode(data), file.path)
+        page = _read(decode(data), file.path, site)
     except RecursionError as error:
         raise UnreadableFile("Its content is nested too deeply.") from error
-    url = url or page_url(base_url, file.path, slug=page.slug, doc_id=page.doc_id)
+    url = url or page_url(base_url, file.path, slug=page.slug, doc_id=page.doc_id, ending=site.ending)
     return [
         Section(
             path=file.path,
@@ -47,11 +48,11 @@ def read_sections(file: SourceFile, base_url: str, url: str | None = None) -> li
     ]
 
 
-def _read(text: str, path: str) -> Page:
+def _read(text: str, path: str, site: Site) -> Page:
     suffix = "." + path.rpartition(".")[2].lower()
     title = humanised(path)
     if suffix in MARKDOWN_SUFFIXES:
-        return read_markdown(text, title, mdx=suffix == ".mdx")
+        return read_markdown(text, title, mdx=suffix == ".mdx", site=site)
     if suffix in {".html", ".htm"}:
         return read_html(text, title)
     if suffix == ".rst":

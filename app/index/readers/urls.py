@@ -12,7 +12,7 @@ _BARE_SUFFIXES = MARKDOWN_SUFFIXES | {".rst", ".ipynb"}  # served without their 
 _URL_SAFE = "/!$&'()*+,;=:@~"
 
 
-def page_url(base_url: str, path: str, *, slug: str = "", doc_id: str = "") -> str:
+def page_url(base_url: str, path: str, *, slug: str = "", doc_id: str = "", ending: str = "") -> str:
     """URL of a page, without an anchor.
 
     Without a base URL it is the file's own path with its extension, as a repository browser resolves it.
@@ -22,17 +22,19 @@ def page_url(base_url: str, path: str, *, slug: str = "", doc_id: str = "") -> s
     - html, txt and OpenAPI files keep their name;
     - a front matter slug replaces the last part of the path, and all of it where it begins with a slash;
     - a front matter id replaces the last part, but not of a folder's index page. A slug wins over an id.
+
+    ending: of pages in markdown that are not their folder, as MkDocs has them: `/` (a folder each) or `.html`.
     """
     if not base_url:
         return quote(path, safe=_URL_SAFE)
-    return base_url.rstrip("/") + quote(_served_path(PurePosixPath(path), slug, doc_id), safe=_URL_SAFE)
+    return base_url.rstrip("/") + quote(_served_path(PurePosixPath(path), slug, doc_id, ending), safe=_URL_SAFE)
 
 
 def with_anchor(url: str, anchor: str) -> str:
     return f"{url}#{quote(anchor, safe=_URL_SAFE + '?')}" if anchor else url
 
 
-def _served_path(path: PurePosixPath, slug: str, doc_id: str) -> str:
+def _served_path(path: PurePosixPath, slug: str, doc_id: str, ending: str) -> str:
     folder = "/" if path.parent == PurePosixPath() else f"/{path.parent}/"
     suffix = path.suffix.lower()
     if slug:
@@ -42,7 +44,9 @@ def _served_path(path: PurePosixPath, slug: str, doc_id: str) -> str:
     index_names = {"index", "readme"} if suffix in MARKDOWN_SUFFIXES else {"index"}
     if path.stem.lower() in index_names:
         return folder
-    return _resolved(folder, doc_id) if doc_id else folder + path.stem
+    if doc_id:
+        return _resolved(folder, doc_id)
+    return folder + path.stem + (ending if suffix in MARKDOWN_SUFFIXES else "")
 
 
 def _resolved(folder: str, target: str) -> str:
