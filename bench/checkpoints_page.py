@@ -66,6 +66,10 @@ def _share(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
 
 
+def _chance(p: float) -> str:
+    return "< 0.0001" if p < 1e-4 else f"{p:.3g}"
+
+
 def _accuracies(found: Mapping[str, Any]) -> str:
     rows = [
         [f"`{name}`", _share(one["accuracy"]), f"{one['interval']['low']:.3f} to {one['interval']['high']:.3f}"]
@@ -77,8 +81,8 @@ def _accuracies(found: Mapping[str, Any]) -> str:
             f"`{one['second']}` less `{one['first']}`",
             f"{one['difference']:+.3f}",
             f"{one['interval']['low']:+.3f} to {one['interval']['high']:+.3f}",
-            f"{one['p']:.3g}",
-            f"{one['p_holm']:.3g}",
+            _chance(one["p"]),
+            _chance(one["p_holm"]),
         ]
         for one in found["differences"]
         if _told(one["first"], one["second"])
