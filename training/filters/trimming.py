@@ -1,7 +1,7 @@
 """Cuts from an answer what its passages do not say: a true core with padding becomes a true answer.
 
-A teacher that has told what the docs hold likes to add a benefit, a step or a definition of its own. Of 25 kept pairs that
-were judged 'partly true' as they were published, 10 are true once trimmed.
+A teacher that has told what the docs hold likes to add a benefit, a step or a definition of its own. Of 25 kept pairs
+that were judged 'partly true' as they were published, 10 are true once trimmed.
 """
 
 from __future__ import annotations
